@@ -1,0 +1,431 @@
+/*
+ * inflow: the octets that a leg receives.  See inflow.h; runs in the leg's
+ * thread, with no lock held.
+ */
+#ifdef __linux__
+#define _GNU_SOURCE
+#endif
+#include "inflow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "leg.h"
+#include "lock.h"
+#include "log.h"
+#include "rx.h"
+#include "worker.h"
+
+#define BURST	64		/* calls in a row before the leg looks at the rest */
+#define VOID	(64u << 10)	/* octets thrown away in one call */
+
+void
+inflow_init(struct inflow *in)
+{
+	in->stage = INFLOW_HEADER;
+	in->have = 0;
+	in->buffer = NULL;
+	in->full_ns = 0;
+	in->waiting = false;
+	in->taken = 0;
+	in->told = 0;
+}
+
+void
+inflow_stop(struct leg *leg)
+{
+	struct inflow *in = &leg->in;
+
+	if (leg->rx == NULL)
+		return;
+	rx_leave(leg->rx, leg);
+	if (in->buffer == NULL)
+		return;
+	/* What came without a check is good as far as it goes. */
+	if (!leg->checked && in->seq > in->begin)
+		rx_store(leg->rx, leg, in->begin, in->seq, in->buffer);
+	else
+		rx_buffer_drop(leg->rx, in->buffer);
+	in->buffer = NULL;
+}
+
+void
+inflow_drain(struct leg *leg)
+{
+	inflow_stop(leg);
+	leg->in.stage = INFLOW_DRAIN;
+}
+
+/* Reading */
+
+/*
+ * One read into up to two places.  INFLOW_MORE with *n > 0, or why there is
+ * nothing.
+ */
+static enum inflow_result
+take(struct leg *leg, struct iovec *iov, unsigned count, size_t *n)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
+	ssize_t got;
+
+	if (leg->chaos.spec != NULL) {
+		iov[0].iov_len = chaos_length(&leg->chaos, iov[0].iov_len);
+		msg.msg_iovlen = 1;
+	}
+	do
+		got = recvmsg(leg->fd, &msg, MSG_DONTWAIT);
+	while (got == -1 && errno == EINTR);
+	*n = 0;
+	if (got == 0)
+		return INFLOW_END;
+	if (got == -1)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? INFLOW_EMPTY : INFLOW_FAILED;
+	*n = (size_t)got;
+	leg->in.taken += *n;
+	pulse_heard(&leg->pulse, clock_now_ns());
+	return INFLOW_MORE;
+}
+
+static enum inflow_result
+take_void(struct leg *leg, uint64_t most, size_t *n)
+{
+	uint8_t sink[VOID];
+	struct iovec iov = { sink, most < VOID ? (size_t)most : VOID };
+
+	return take(leg, &iov, 1, n);
+}
+
+/* Frames of the stream */
+
+static void
+frame_done(struct leg *leg)
+{
+	leg->in.stage = INFLOW_HEADER;
+	atomic_fetch_add_explicit(&leg->frames, 1, memory_order_relaxed);
+	worker_chaos(leg);
+}
+
+/* The way from in->seq on; called anew when the way changes in mid-frame. */
+static enum inflow_result
+choose(struct leg *leg, bool direct)
+{
+	struct inflow *in = &leg->in;
+	enum order_way way;
+
+	way = rx_begin(leg->rx, leg, in->seq, in->end, direct && !leg->checked, &in->skip);
+	if (way == ORDER_KEEP) {
+		in->buffer = rx_buffer(leg->rx, (size_t)(in->end - in->seq));
+		if (in->buffer == NULL) {
+			rx_fail_memory(leg->rx);
+			way = ORDER_VOID;
+		}
+		in->begin = in->seq;
+	}
+	in->way = way;
+	in->full_ns = 0;
+	return INFLOW_MORE;
+}
+
+static enum inflow_result
+keep_done(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+	struct order_buffer *buffer = in->buffer;
+	size_t bit;
+
+	in->buffer = NULL;
+	if (leg->checked && chaos_corrupt(&leg->chaos, in->frame.length, &bit))
+		buffer->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	if (leg->checked && !frame_payload_good(&in->frame, buffer->data)) {
+		rx_buffer_drop(leg->rx, buffer);
+		rx_spoilt(leg->rx);
+		*why = "a payload's check differs";
+		return INFLOW_BROKEN;
+	}
+	rx_store(leg->rx, leg, in->begin, in->end, buffer);
+	frame_done(leg);
+	return INFLOW_MORE;
+}
+
+/* The rest of the payload, and in the same call the header that follows it. */
+static enum inflow_result
+read_keep(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+	size_t rest = (size_t)(in->end - in->seq), n;
+	struct iovec iov[2] = {
+		{ in->buffer->data + (in->seq - in->begin), rest },
+		{ in->header, FRAME_HEADER }
+	};
+	enum inflow_result result = take(leg, iov, 2, &n);
+
+	if (result != INFLOW_MORE)
+		return result;
+	in->have = n > rest ? n - rest : 0;
+	in->seq += n > rest ? rest : n;
+	return in->seq == in->end ? keep_done(leg, why) : INFLOW_MORE;
+}
+
+static enum inflow_result
+read_void(struct leg *leg)
+{
+	struct inflow *in = &leg->in;
+	size_t n;
+	enum inflow_result result = take_void(leg, in->end - in->seq, &n);
+
+	if (result != INFLOW_MORE)
+		return result;
+	in->seq += n;
+	rx_voided(leg->rx, leg, n);
+	if (in->seq == in->end) {
+		in->have = 0;
+		frame_done(leg);
+	}
+	return INFLOW_MORE;
+}
+
+/* Whether the turn is still this leg's after it slept. */
+static bool
+resumed(struct leg *leg)
+{
+	struct inflow *in = &leg->in;
+
+	if (!in->waiting)
+		return true;
+	in->waiting = false;
+	return rx_resume(leg->rx, leg);
+}
+
+/*
+ * Nothing moved: either the socket is empty, or the consumer is full.  The
+ * turn may be lost meanwhile to a leg that has a copy.
+ */
+static enum inflow_result
+turn_idle(struct leg *leg)
+{
+	struct inflow *in = &leg->in;
+	uint64_t now;
+
+	if (!net_readable(leg->fd)) {
+		in->full_ns = 0;
+		if (!rx_wait(leg->rx, leg))
+			return choose(leg, true);
+		in->waiting = true;
+		return INFLOW_EMPTY;
+	}
+	now = clock_now_ns();
+	if (in->full_ns == 0)
+		in->full_ns = now;
+	if (now - in->full_ns < INFLOW_FULL_NS)
+		return INFLOW_OUTPUT;
+	rx_leave(leg->rx, leg);
+	return choose(leg, false);
+}
+
+static enum inflow_result
+turn_moved(struct leg *leg, size_t n)
+{
+	struct inflow *in = &leg->in;
+
+	in->seq += n;
+	in->taken += n;
+	in->full_ns = 0;
+	pulse_heard(&leg->pulse, clock_now_ns());
+	rx_moved(leg->rx, leg, n);
+	if (in->seq == in->end) {
+		rx_leave(leg->rx, leg);
+		in->have = 0;
+		frame_done(leg);
+	}
+	return INFLOW_MORE;
+}
+
+#ifdef SPLICE_F_MOVE
+static ssize_t
+move(struct leg *leg, size_t n)
+{
+	return splice(leg->fd, NULL, rx_output(leg->rx), NULL, n,
+	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+#else
+/* rx.c grants no turns where octets cannot be moved. */
+static ssize_t
+move(struct leg *leg, size_t n)
+{
+	(void)leg;
+	(void)n;
+	errno = EINVAL;
+	return -1;
+}
+#endif
+
+static enum inflow_result
+read_turn(struct leg *leg)
+{
+	struct inflow *in = &leg->in;
+	enum inflow_result result;
+	ssize_t got;
+	size_t n;
+
+	if (!resumed(leg))
+		return choose(leg, true);
+	if (in->skip > 0) {
+		result = take_void(leg, in->skip, &n);
+		in->skip -= n;
+		in->seq += n;
+		rx_voided(leg->rx, leg, n);
+		return result == INFLOW_EMPTY ? turn_idle(leg) : result;
+	}
+	n = chaos_length(&leg->chaos, (size_t)(in->end - in->seq));
+	do
+		got = move(leg, n);
+	while (got == -1 && errno == EINTR);
+	if (got > 0)
+		return turn_moved(leg, (size_t)got);
+	if (got == 0)
+		return INFLOW_END;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return turn_idle(leg);
+	rx_leave(leg->rx, leg);
+	if (errno == EPIPE)
+		rx_fail_consumer(leg->rx);
+	else if (errno == EINVAL || errno == ENOSYS)
+		rx_indirect(leg->rx);
+	else
+		return INFLOW_FAILED;
+	return choose(leg, false);
+}
+
+static enum inflow_result
+read_data(struct leg *leg, const char **why)
+{
+	switch (leg->in.way) {
+	case ORDER_TURN:
+		return read_turn(leg);
+	case ORDER_SOON:
+		if (clock_now_ns() >= leg->in.soon_ns)
+			return choose(leg, false);
+		choose(leg, true);
+		return leg->in.way == ORDER_SOON ? INFLOW_TURN : INFLOW_MORE;
+	case ORDER_KEEP:
+		return read_keep(leg, why);
+	case ORDER_VOID:
+		return read_void(leg);
+	}
+	return INFLOW_MORE;
+}
+
+/* Headers and control frames */
+
+static enum inflow_result
+data_begin(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+
+	if (leg->rx == NULL)
+		*why = "DATA to a sender";
+	else if (leg->checked != ((in->frame.flags & FRAME_CHECKED) != 0))
+		*why = "a check that was not agreed on, or none";
+	else
+		*why = rx_admit(leg->rx, in->frame.seq, in->frame.length);
+	if (*why != NULL)
+		return INFLOW_BROKEN;
+	in->stage = INFLOW_DATA;
+	in->seq = in->frame.seq;
+	in->end = in->frame.seq + in->frame.length;
+	in->have = 0;
+	in->waiting = false;
+	in->soon_ns = clock_now_ns() + INFLOW_SOON_NS;
+	atomic_fetch_add_explicit(&leg->octets, in->frame.length, memory_order_relaxed);
+	return choose(leg, true);
+}
+
+static enum inflow_result
+control_done(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+
+	if (!frame_payload_good(&in->frame, in->control))
+		*why = "a control frame's check differs";
+	else
+		*why = worker_control(leg, &in->frame, in->control);
+	/* It may have asked for everything else to be thrown away. */
+	if (in->stage != INFLOW_DRAIN)
+		in->stage = INFLOW_HEADER;
+	in->have = 0;
+	return *why == NULL ? INFLOW_MORE : INFLOW_BROKEN;
+}
+
+static enum inflow_result
+header_done(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+
+	*why = frame_decode(&in->frame, in->header);
+	if (*why != NULL)
+		return INFLOW_BROKEN;
+	if (log_wants(LOG_FRAME))
+		log_line(LOG_FRAME, "leg %u: < %s seq %llu length %u", leg->number,
+		    frame_name(in->frame.type), (unsigned long long)in->frame.seq,
+		    in->frame.length);
+	if (in->frame.type == FRAME_DATA)
+		return data_begin(leg, why);
+	in->stage = INFLOW_CONTROL;
+	in->have = 0;
+	return in->frame.length == 0 ? control_done(leg, why) : INFLOW_MORE;
+}
+
+static enum inflow_result
+read_part(struct leg *leg, uint8_t *to, size_t size)
+{
+	struct inflow *in = &leg->in;
+	struct iovec iov = { to + in->have, size - in->have };
+	size_t n;
+	enum inflow_result result = take(leg, &iov, 1, &n);
+
+	in->have += n;
+	return result;
+}
+
+static enum inflow_result
+step(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+	enum inflow_result result = INFLOW_MORE;
+	size_t n;
+
+	switch (in->stage) {
+	case INFLOW_HEADER:
+		/* It may have come with the payload before it. */
+		if (in->have < FRAME_HEADER)
+			result = read_part(leg, in->header, FRAME_HEADER);
+		if (result == INFLOW_MORE && in->have == FRAME_HEADER)
+			return header_done(leg, why);
+		return result;
+	case INFLOW_CONTROL:
+		result = read_part(leg, in->control, in->frame.length);
+		if (result == INFLOW_MORE && in->have == in->frame.length)
+			return control_done(leg, why);
+		return result;
+	case INFLOW_DATA:
+		return read_data(leg, why);
+	case INFLOW_DRAIN:
+		return take_void(leg, VOID, &n);
+	}
+	return result;
+}
+
+enum inflow_result
+inflow_read(struct leg *leg, const char **why)
+{
+	enum inflow_result result = INFLOW_MORE;
+	unsigned i;
+
+	for (i = 0; i < BURST && result == INFLOW_MORE; i++)
+		result = step(leg, why);
+	return result;
+}

@@ -1,0 +1,288 @@
+/*
+ * listener: the receiver's open port.  See listener.h; all but listener_open
+ * runs in the listener's thread.
+ */
+#include "listener.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "lock.h"
+#include "log.h"
+#include "session.h"
+
+#define SECOND		1000000000ULL
+#define ROOM		64		/* callers without a valid HELLO */
+#define HELLO_NS	(5 * SECOND)	/* for all of it, however it trickles */
+#define LEAVE_NS	SECOND		/* a refusal is read within this */
+#define BACKLOG		128
+#define PAUSE_MS	100		/* after an accept that failed for want of something */
+#define LOOK_MS		500		/* is the session over? */
+
+enum caller_state { CALLER_NONE, CALLER_SAYING, CALLER_LEAVING };
+
+/*
+ *	from	to	when
+ *	NONE	SAYING	accepted
+ *	SAYING	NONE	HELLO was valid: a leg has the connection now
+ *	SAYING	LEAVING	refused; the answer is sent, its end is awaited
+ *	SAYING	NONE	nonsense, end of file, out of time or room
+ *	LEAVING	NONE	end of file, or out of time
+ */
+struct caller {
+	enum caller_state state;
+	int fd;
+	uint64_t since_ns;
+	size_t have;
+	uint8_t octets[FRAME_GREETING];
+	char name[NET_NAME];
+};
+
+struct room {
+	struct session *session;
+	struct caller caller[ROOM];
+};
+
+static struct log_limit strangers = LOG_LIMIT("strangers");
+
+int
+listener_open(struct listener *l, struct session *session)
+{
+	const struct options *o = session->options;
+	bool tell = strcmp(o->rx_port, "0") == 0;
+	char why[NET_WHY];
+	unsigned i;
+
+	l->session = session;
+	if (net_listen(&l->net, o->bind, o->rx_port, BACKLOG, why) == -1) {
+		log_line(LOG_ERROR, "cannot listen on %s port %s: %s",
+		    o->bind[0] != '\0' ? o->bind : "any address", o->rx_port, why);
+		return -1;
+	}
+	for (i = 0; i < l->net.count; i++)
+		log_line(tell ? LOG_ERROR : LOG_RUN, "listening on %s", l->net.name[i]);
+	return 0;
+}
+
+static void
+dismiss(struct caller *c, const char *why)
+{
+	if (why != NULL)
+		log_limited(&strangers, LOG_LOSS, "turned away %s: %s", c->name, why);
+	close(c->fd);
+	c->state = CALLER_NONE;
+}
+
+/* Say no; then wait for the caller to hang up, so that the answer arrives. */
+static void
+answer_no(struct caller *c, const struct refuse *refuse, uint64_t now)
+{
+	uint8_t octets[FRAME_GREETING];
+
+	log_limited(&strangers, LOG_LOSS, "refused %s: %s%s%s", c->name,
+	    refusal_text(refuse->reason), refuse->text[0] != '\0' ? "; " : "", refuse->text);
+	refuse_encode(refuse, octets);
+	if (send(c->fd, octets, sizeof(octets), MSG_NOSIGNAL) == -1) {
+		dismiss(c, NULL);
+		return;
+	}
+	shutdown(c->fd, SHUT_WR);
+	c->state = CALLER_LEAVING;
+	c->since_ns = now;
+}
+
+/* All of a greeting is here. */
+static void
+judge(struct room *room, struct caller *c, uint64_t now)
+{
+	struct refuse refuse;
+	struct hello hello;
+	const char *why;
+
+	memset(&refuse, 0, sizeof(refuse));
+	switch (greeting_kind(c->octets)) {
+	case GREETING_HELLO:
+		why = hello_decode(&hello, c->octets);
+		if (why != NULL)
+			dismiss(c, why);
+		else if (session_admit(room->session, &hello, c->fd, c->name, &refuse))
+			c->state = CALLER_NONE;
+		else
+			answer_no(c, &refuse, now);
+		break;
+	case GREETING_VERSION:
+		refuse.reason = REFUSE_VERSION;
+		answer_no(c, &refuse, now);
+		break;
+	case GREETING_WELCOME:
+	case GREETING_REFUSE:
+	case GREETING_ALIEN:
+		dismiss(c, "not a viamillipede sender");
+		break;
+	}
+}
+
+static void
+listen_to(struct room *room, struct caller *c, uint64_t now)
+{
+	ssize_t n = recv(c->fd, c->octets + c->have, FRAME_GREETING - c->have, 0);
+
+	if (n == -1) {
+		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+			dismiss(c, strerror(errno));
+		return;
+	}
+	if (n == 0) {
+		dismiss(c, c->have == 0 ? "it said nothing" : "it hung up before the end of HELLO");
+		return;
+	}
+	c->have += (size_t)n;
+	if (!greeting_possible(c->octets, c->have))
+		dismiss(c, "not a viamillipede sender");
+	else if (c->have == FRAME_GREETING)
+		judge(room, c, now);
+}
+
+/* Read what a refused caller still says, so that no reset destroys the answer. */
+static void
+see_off(struct caller *c)
+{
+	uint8_t sink[4096];
+	ssize_t n = recv(c->fd, sink, sizeof(sink), 0);
+
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+		dismiss(c, NULL);
+}
+
+static void
+expire(struct room *room, uint64_t now)
+{
+	struct caller *c;
+
+	for (c = room->caller; c < room->caller + ROOM; c++) {
+		if (c->state == CALLER_SAYING && now - c->since_ns > HELLO_NS)
+			dismiss(c, "no HELLO within 5 s");
+		else if (c->state == CALLER_LEAVING && now - c->since_ns > LEAVE_NS)
+			dismiss(c, NULL);
+	}
+}
+
+/* Who goes first when there is no room: the silent before others, then by age. */
+static bool
+goes_before(const struct caller *a, const struct caller *b)
+{
+	bool silent_a = a->state == CALLER_LEAVING || a->have == 0;
+	bool silent_b = b->state == CALLER_LEAVING || b->have == 0;
+
+	return silent_a != silent_b ? silent_a : a->since_ns < b->since_ns;
+}
+
+static struct caller *
+place(struct room *room)
+{
+	struct caller *c, *out = room->caller;
+
+	for (c = room->caller; c < room->caller + ROOM; c++) {
+		if (c->state == CALLER_NONE)
+			return c;
+		if (goes_before(c, out))
+			out = c;
+	}
+	dismiss(out, out->state == CALLER_SAYING ? "no room for so many" : NULL);
+	return out;
+}
+
+/* false: no descriptor or memory is to be had just now. */
+static bool
+let_in(struct room *room, int listener, uint64_t now)
+{
+	char name[NET_NAME];
+	struct caller *c;
+	int fd, i;
+
+	for (i = 0; i < ROOM; i++) {
+		fd = net_accept(listener, name);
+		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return true;
+		if (fd == -1 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM))
+			return false;
+		if (fd == -1)
+			continue;
+		c = place(room);
+		c->state = CALLER_SAYING;
+		c->fd = fd;
+		c->since_ns = now;
+		c->have = 0;
+		memcpy(c->name, name, sizeof(c->name));
+		/* The caller speaks first, so mostly it is here already. */
+		listen_to(room, c, now);
+	}
+	return true;
+}
+
+static void
+serve(struct room *room, const struct pollfd *p, uint64_t now)
+{
+	unsigned i;
+
+	for (i = 0; i < ROOM; i++) {
+		if (p[i].fd == -1 || p[i].revents == 0)
+			continue;
+		if (room->caller[i].state == CALLER_SAYING)
+			listen_to(room, &room->caller[i], now);
+		else if (room->caller[i].state == CALLER_LEAVING)
+			see_off(&room->caller[i]);
+	}
+}
+
+static void *
+listener(void *argument)
+{
+	static struct log_limit want = LOG_LIMIT("accepts failed");
+	struct listener *l = argument;
+	static struct room room;	/* there is one listener */
+	struct pollfd p[ROOM + NET_LISTENERS];
+	bool paused = false;
+	uint64_t now;
+	unsigned i;
+
+	room.session = l->session;
+	while (!session_over(l->session)) {
+		for (i = 0; i < ROOM; i++)
+			p[i] = (struct pollfd){ .fd = room.caller[i].state == CALLER_NONE ? -1 :
+			    room.caller[i].fd, .events = POLLIN };
+		for (i = 0; i < l->net.count; i++)
+			p[ROOM + i] = (struct pollfd){ .fd = paused ? -1 : l->net.fd[i],
+			    .events = POLLIN };
+		poll(p, ROOM + l->net.count, paused ? PAUSE_MS : LOOK_MS);
+		paused = false;
+		now = clock_now_ns();
+		serve(&room, p, now);
+		expire(&room, now);
+		for (i = 0; i < l->net.count; i++)
+			if ((p[ROOM + i].revents & POLLIN) != 0 &&
+			    !let_in(&room, l->net.fd[i], now)) {
+				paused = true;
+				log_limited(&want, LOG_LOSS, "cannot accept: %s; trying again",
+				    strerror(errno));
+			}
+	}
+	net_unlisten(&l->net);
+	return NULL;
+}
+
+int
+listener_start(struct listener *l)
+{
+	pthread_t thread;
+	int error = thread_start(&thread, "vmp-listener", listener, l);
+
+	if (error == 0)
+		thread_detach(thread);
+	return error;
+}

@@ -1,0 +1,456 @@
+/*
+ * Messages: how a line is made, and the one way by which it leaves. Runs in
+ * whichever thread has something to say; a line is made in a buffer of that
+ * thread's own and then handed to emit(), through which everything passes.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define PREFIX		"viamillipede: "
+#define ELLIPSIS	"..."
+#define MS_NS		UINT64_C(1000000)
+#define SECOND_NS	(1000 * MS_NS)
+#define PERIOD_NS	(LOG_LIMIT_PERIOD_S * SECOND_NS)
+#define STAMP_LEVEL	3
+
+struct line {
+	char text[LOG_LINE_SIZE];
+	size_t length;
+};
+
+enum written {
+	WRITTEN_ALL,
+	WRITTEN_NOT_IN_TIME,
+	WRITTEN_NEVER		/* standard error is gone, or full for good */
+};
+
+/*
+ * The writer. Whoever has set busy writes, with the lock dropped, and only it
+ * touches torn. A thread that finds it busy waits for its turn, but not for
+ * ever: the one before may be held up by a terminal that takes nothing.
+ *
+ * Fields: [I] set before other threads start, [l] under lock, [b] by whoever
+ * has set busy.
+ */
+static struct {
+	struct lock lock;
+	struct lock_cond freed;	/* !busy; signalled by the one that clears it */
+	bool busy;		/* [l] */
+	bool stalled;		/* [l] a line was dropped since the last one */
+	uint64_t lost;		/* [l] lines dropped and not yet told of */
+	bool torn;		/* [b] the last line lacks its end */
+	int fd;			/* [I] */
+	bool prompt;		/* [I] fd never blocks */
+} out = { .lock = LOCK_INITIALIZER, .fd = STDERR_FILENO };
+
+static pthread_once_t out_once = PTHREAD_ONCE_INIT;
+
+/* Leaf lock, as is out.lock: nothing else is taken with either held. */
+static struct lock limits_lock = LOCK_INITIALIZER;
+static struct log_limit *limits;	/* under limits_lock */
+
+atomic_int log_level = LOG_LOSS;
+
+void
+log_set(int level)
+{
+	atomic_store(&log_level, level);
+}
+
+int
+log_raise(void)
+{
+	int old = atomic_load(&log_level), new;
+
+	do
+		new = old < LOG_LEVEL_MAX ? old + 1 : 0;
+	while (!atomic_compare_exchange_weak(&log_level, &old, new));
+	return new;
+}
+
+static void
+out_init(void)
+{
+	lock_cond_init(&out.freed);
+}
+
+static bool
+same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 &&
+	    x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/*
+ * Poll says that a terminal takes output as soon as it takes a byte, and a
+ * blocking write of more then waits for ever; and another process may be
+ * quicker to fill a pipe. O_NONBLOCK on descriptor 2 itself would be seen by
+ * everyone who has inherited it. So another description of the same object is
+ * opened. Not for files: there it would have an offset of its own. Where
+ * /dev/fd only duplicates, O_NONBLOCK does not take, which the flags show.
+ */
+void
+log_open(void)
+{
+	int fd, flags, saved = errno;
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) != 0 ||
+	    (!S_ISFIFO(st.st_mode) && !isatty(STDERR_FILENO)))
+		goto out0;
+	fd = open("/dev/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd == -1)
+		goto out0;
+	flags = fcntl(fd, F_GETFL);
+	if (fd <= STDERR_FILENO || flags == -1 || !(flags & O_NONBLOCK) ||
+	    !same_file(fd, STDERR_FILENO))
+		goto out1;
+	out.fd = fd;
+	out.prompt = true;
+	goto out0;
+out1:
+	(void)close(fd);
+out0:
+	errno = saved;
+}
+
+/* Wait until the deadline for out.fd to take bytes, or to say that it fails. */
+static bool
+ready(uint64_t deadline_ns)
+{
+	struct pollfd p = { .fd = out.fd, .events = POLLOUT };
+
+	for (;;) {
+		uint64_t now = clock_now_ns();
+		uint64_t left = now < deadline_ns ? deadline_ns - now : 0;
+		int n = poll(&p, 1, (int)((left + MS_NS - 1) / MS_NS));
+
+		if (n > 0)
+			return true;
+		if (n == 0 || errno != EINTR)
+			return false;
+	}
+}
+
+/* Write all of it, in one call unless the system takes only a part. */
+static enum written
+put(const char *text, size_t length, uint64_t deadline_ns)
+{
+	bool ask = !out.prompt;
+
+	while (length > 0) {
+		ssize_t n;
+
+		if (ask && !ready(deadline_ns))
+			return WRITTEN_NOT_IN_TIME;
+		ask = true;
+		n = write(out.fd, text, length);
+		if (n > 0) {
+			out.torn = (size_t)n < length;
+			text += n;
+			length -= (size_t)n;
+		} else if (n == 0 || (errno != EINTR && errno != EAGAIN &&
+		    errno != EWOULDBLOCK))
+			return WRITTEN_NEVER;
+	}
+	return WRITTEN_ALL;
+}
+
+/* By whoever has set busy: what was torn or lost, then the line. */
+static enum written
+put_after(const struct line *line, uint64_t lost, uint64_t deadline_ns)
+{
+	enum written done = WRITTEN_ALL;
+	char note[128];
+	int n;
+
+	if (out.torn)
+		done = put("\n", 1, deadline_ns);
+	if (done == WRITTEN_ALL && lost > 0) {
+		n = snprintf(note, sizeof(note), PREFIX "%" PRIu64 " message%s "
+		    "lost here: standard error did not take them\n", lost,
+		    lost == 1 ? "" : "s");
+		done = put(note, (size_t)n, deadline_ns);
+	}
+	if (done == WRITTEN_ALL)
+		done = put(line->text, line->length, deadline_ns);
+	return done;
+}
+
+/*
+ * The writer function. Patience is for the first line that does not get
+ * through; those that follow find stalled set and try once.
+ */
+static void
+emit(const struct line *line)
+{
+	uint64_t deadline = clock_now_ns(), lost;
+	enum written done;
+
+	thread_once(&out_once, out_init);
+	lock_take(&out.lock);
+	if (!out.stalled)
+		deadline += LOG_PATIENCE_MS * MS_NS;
+	while (out.busy) {
+		if (!lock_wait_until(&out.freed, &out.lock, deadline) &&
+		    out.busy) {
+			out.stalled = true;
+			out.lost++;
+			lock_drop(&out.lock);
+			return;
+		}
+	}
+	out.busy = true;
+	lost = out.lost;
+	lock_drop(&out.lock);
+
+	done = put_after(line, lost, deadline);
+
+	lock_take(&out.lock);
+	out.busy = false;
+	out.stalled = done == WRITTEN_NOT_IN_TIME;
+	if (done == WRITTEN_ALL)
+		out.lost -= lost;	/* others may have been lost since */
+	else
+		out.lost++;
+	lock_wake(&out.freed);
+	lock_drop(&out.lock);
+}
+
+/* The time of day with date, in milliseconds: both ends' logs compare. */
+static void
+line_add_time(struct line *line)
+{
+	struct timespec now;
+	struct tm utc;
+	int n;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+	    gmtime_r(&now.tv_sec, &utc) == NULL)
+		return;
+	line->length += strftime(line->text + line->length,
+	    sizeof(line->text) - line->length, "%Y-%m-%dT%H:%M:%S", &utc);
+	n = snprintf(line->text + line->length,
+	    sizeof(line->text) - line->length, ".%03dZ ",
+	    (int)(now.tv_nsec / 1000000));
+	line->length += (size_t)n;
+}
+
+/*
+ * Add text, made harmless, and end the line: room is kept for the ellipsis and
+ * the newline. Beyond ASCII nothing is let through either: in UTF-8 there are
+ * control characters of terminals, too, and letters that write backwards.
+ */
+static void
+line_add_text(struct line *line, const char *text, bool cut)
+{
+	const size_t room = sizeof(line->text) - sizeof(ELLIPSIS "\n") + 1;
+	static const char digits[] = "0123456789abcdef";
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		bool plain = c >= ' ' && c <= '~';
+
+		if (line->length + (plain ? 1 : 4) > room) {
+			cut = true;
+			break;
+		}
+		if (plain) {
+			line->text[line->length++] = (char)c;
+			continue;
+		}
+		line->text[line->length++] = '\\';
+		line->text[line->length++] = 'x';
+		line->text[line->length++] = digits[c >> 4];
+		line->text[line->length++] = digits[c & 15];
+	}
+	if (cut) {
+		memcpy(line->text + line->length, ELLIPSIS,
+		    sizeof(ELLIPSIS) - 1);
+		line->length += sizeof(ELLIPSIS) - 1;
+	}
+	line->text[line->length++] = '\n';
+}
+
+static void
+line_make(struct line *line, const char *format, va_list arguments)
+{
+	char text[LOG_LINE_SIZE];
+	int n;
+
+	memcpy(line->text, PREFIX, sizeof(PREFIX) - 1);
+	line->length = sizeof(PREFIX) - 1;
+	if (log_wants(STAMP_LEVEL))
+		line_add_time(line);
+	n = vsnprintf(text, sizeof(text), format, arguments);
+	line_add_text(line, n < 0 ? format : text, n >= (int)sizeof(text));
+}
+
+static void	say(const char *format, va_list arguments) LOG_FORMAT(1, 0);
+
+static void
+say(const char *format, va_list arguments)
+{
+	struct line line;
+	int saved = errno;
+
+	line_make(&line, format, arguments);
+	emit(&line);
+	errno = saved;
+}
+
+void
+log_line(int level, const char *format, ...)
+{
+	va_list arguments;
+
+	if (!log_wants(level))
+		return;
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+}
+
+/* Past emit(): its lock may be what failed. */
+void
+log_die(const char *format, ...)
+{
+	struct line line;
+	va_list arguments;
+
+	va_start(arguments, format);
+	line_make(&line, format, arguments);
+	va_end(arguments);
+	(void)put(line.text, line.length,
+	    clock_now_ns() + LOG_PATIENCE_MS * MS_NS);
+	_exit(1);
+}
+
+/* Seconds in which the events of a period fell: rounded up, never 0. */
+static uint64_t
+limit_span_s(const struct log_limit *limit, uint64_t now_ns)
+{
+	uint64_t span = now_ns > limit->since_ns ? now_ns - limit->since_ns : 0;
+
+	if (span >= PERIOD_NS)
+		return LOG_LIMIT_PERIOD_S;
+	return span / SECOND_NS + 1;
+}
+
+static bool
+limit_is_over(const struct log_limit *limit, uint64_t now_ns)
+{
+	return limit->printed == 0 || (now_ns > limit->since_ns &&
+	    now_ns - limit->since_ns >= PERIOD_NS);
+}
+
+static void
+limit_restart(struct log_limit *limit, uint64_t now_ns)
+{
+	limit->since_ns = now_ns;
+	limit->printed = 0;
+	limit->held = 0;
+}
+
+bool
+log_limit_admit(struct log_limit *limit, int level, uint64_t now_ns,
+    uint64_t *held, uint64_t *span_s)
+{
+	*held = *span_s = 0;
+	if (limit_is_over(limit, now_ns)) {
+		*held = limit->held;
+		*span_s = limit_span_s(limit, now_ns);
+		limit_restart(limit, now_ns);
+	}
+	if (limit->printed < LOG_LIMIT_LINES) {
+		limit->printed++;
+		return true;
+	}
+	limit->held++;
+	limit->level = level;
+	return false;
+}
+
+static void
+tell_held(const char *key, int level, uint64_t held, uint64_t span_s)
+{
+	log_line(level, "%s: and %" PRIu64 " more like it in %" PRIu64 " s",
+	    key, held, span_s);
+}
+
+void
+log_limited(struct log_limit *limit, int level, const char *format, ...)
+{
+	uint64_t held, span_s;
+	va_list arguments;
+	int held_level;
+	bool admitted;
+
+	if (!log_wants(level))
+		return;
+	lock_take(&limits_lock);
+	if (!limit->listed) {
+		limit->listed = true;
+		limit->next = limits;
+		limits = limit;
+	}
+	held_level = limit->level;
+	admitted = log_limit_admit(limit, level, clock_now_ns(), &held, &span_s);
+	lock_drop(&limits_lock);
+
+	if (held > 0)
+		tell_held(limit->key, held_level, held, span_s);
+	if (!admitted)
+		return;
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+}
+
+/* Empties one limit that is due, and tells what it held; false if none is. */
+static bool
+settle_one(bool final)
+{
+	uint64_t now, held = 0, span_s = 0;
+	struct log_limit *limit;
+	int level = 0;
+
+	lock_take(&limits_lock);
+	now = clock_now_ns();
+	for (limit = limits; limit != NULL; limit = limit->next) {
+		if (limit->held == 0 || (!final && !limit_is_over(limit, now)))
+			continue;
+		held = limit->held;
+		span_s = limit_span_s(limit, now);
+		level = limit->level;
+		limit_restart(limit, now);
+		break;
+	}
+	lock_drop(&limits_lock);
+	if (limit == NULL)
+		return false;
+	tell_held(limit->key, level, held, span_s);
+	return true;
+}
+
+void
+log_settle(bool final)
+{
+	while (settle_one(final))
+		;
+}

@@ -1,0 +1,670 @@
+/*
+ * The command line. words[] below is all there is to know about a word; a new
+ * one is a new row, with a parser of those that exist if one fits. Runs in the
+ * main thread, before any other exists.
+ *
+ * Words may come in any order, so two passes are made: the first finds out
+ * which words there are, and with them whether this is tx or rx; the second
+ * takes their arguments.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+
+#define TX	1u
+#define RX	2u
+#define BOTH	(TX | RX)
+
+#define NAME_WIDTH	22	/* of the usage text's left column */
+#define LINE_WIDTH	79
+
+#define FIELD(name)	.field = offsetof(struct options, name)
+
+struct parse;
+
+struct word {
+	const char *word;
+	const char *also;	/* another spelling */
+	const char *arguments;	/* one name for each, "" = none */
+	unsigned who;		/* TX, RX or both */
+	bool repeats;		/* may be given more than once */
+	int (*take)(struct parse *p, const struct word *w,
+	    char *const *arguments);
+	size_t field;		/* where in struct options, for some parsers */
+	const char *range;	/* for numbers, LOWEST-HIGHEST: limits, too */
+	const char *initial;	/* the default, an argument that take takes */
+	const char *otherwise;	/* or what holds without the word, in words */
+	const char *help;
+};
+
+static int	take_tx(struct parse *, const struct word *, char *const *);
+static int	take_from(struct parse *, const struct word *, char *const *);
+static int	take_rx(struct parse *, const struct word *, char *const *);
+static int	take_count(struct parse *, const struct word *, char *const *);
+static int	take_size(struct parse *, const struct word *, char *const *);
+static int	take_seconds(struct parse *, const struct word *,
+		    char *const *);
+static int	take_flag(struct parse *, const struct word *, char *const *);
+static int	take_text(struct parse *, const struct word *, char *const *);
+static int	take_address(struct parse *, const struct word *,
+		    char *const *);
+static int	take_phrase(struct parse *, const struct word *, char *const *);
+
+/* A word that differs between the two sides has a row for each. */
+static const struct word words[] = {
+	{ .word = "tx", .arguments = "HOST PORT", .who = TX, .repeats = true,
+	  .take = take_tx, .range = "1-65535",
+	  .help = "send standard input to the receiver at this name or address; "
+	    "given up to 64 times: several paths, the preferred one first" },
+	{ .word = "from", .arguments = "ADDRESS", .who = TX, .repeats = true,
+	  .take = take_from, .otherwise = "the system's choice",
+	  .help = "after a tx: source address or interface of that path" },
+	{ .word = "threads", .arguments = "N", .who = TX,
+	  .take = take_count, FIELD(threads), .range = "1-64", .initial = "16",
+	  .help = "most legs (connections) at once" },
+	{ .word = "checksum", .also = "checksums", .arguments = "", .who = TX,
+	  .take = take_flag, FIELD(checksum), .otherwise = "off",
+	  .help = "check each frame with CRC-32C and the stream with a digest" },
+	{ .word = "frame", .arguments = "SIZE", .who = TX,
+	  .take = take_size, FIELD(frame_bytes), .range = "4K-16M",
+	  .otherwise = "chosen by the program",
+	  .help = "largest payload of a frame, at most a quarter of the window" },
+	{ .word = "congestion", .arguments = "NAME", .who = TX,
+	  .take = take_text, FIELD(congestion),
+	  .otherwise = "the system's choice",
+	  .help = "TCP congestion control of the legs" },
+	{ .word = "wait", .arguments = "SECONDS", .who = TX,
+	  .take = take_seconds, FIELD(wait_ms), .range = "0-31536000",
+	  .initial = "60",
+	  .help = "give up when no receiver was reached for so long; "
+	    "0 = never" },
+
+	{ .word = "rx", .arguments = "PORT", .who = RX,
+	  .take = take_rx, .range = "0-65535",
+	  .help = "receive on this port and write to standard output; "
+	    "0 = any free port, which is told" },
+	{ .word = "bind", .arguments = "ADDRESS", .who = RX,
+	  .take = take_address, FIELD(bind), .otherwise = "all, IPv4 and IPv6",
+	  .help = "address to listen on" },
+	{ .word = "wait", .arguments = "SECONDS", .who = RX,
+	  .take = take_seconds, FIELD(wait_ms), .range = "0-31536000",
+	  .initial = "0",
+	  .help = "give up when no sender has come for so long; 0 = never" },
+
+	{ .word = "checkphrase", .arguments = "WORD", .who = BOTH,
+	  .take = take_phrase, .range = "exactly 4", .initial = OPTIONS_PHRASE,
+	  .help = "characters that both sides must share: a guard against the "
+	    "wrong receiver, not a secret" },
+	{ .word = "window", .arguments = "SIZE", .who = BOTH,
+	  .take = take_size, FIELD(window_bytes), .range = "1M-64G",
+	  .initial = "64M",
+	  .help = "most bytes unconfirmed or out of order; the smaller of both "
+	    "sides' holds" },
+	{ .word = "timeout", .arguments = "SECONDS", .who = BOTH,
+	  .take = take_seconds, FIELD(timeout_ms), .range = "0-31536000",
+	  .initial = "604800",
+	  .help = "in a session, give up after so long without progress; "
+	    "0 = never; the smaller of both sides' holds" },
+	{ .word = "heartbeat", .arguments = "SECONDS", .who = BOTH,
+	  .take = take_seconds, FIELD(heartbeat_ms), .range = "3-300",
+	  .initial = "5",
+	  .help = "a leg without progress for so long is dead" },
+	{ .word = "verbose", .arguments = "N", .who = BOTH,
+	  .take = take_count, FIELD(verbose), .range = "0-20", .initial = "1",
+	  .help = "what is told on standard error: 0 errors, 1 losses, 2 start "
+	    "and end, 3-9 decisions, 10-20 frames" },
+	{ .word = "chaos", .arguments = "WHAT", .who = BOTH,
+	  .take = take_text, FIELD(chaos), .otherwise = "off",
+	  .help = "break things on purpose, for tests: N or "
+	    "N:KIND[,KIND...][:SEED], after every N frames of a leg" },
+};
+
+#define NWORDS	(sizeof(words) / sizeof(words[0]))
+
+static const char *const statuses[] = {
+	[EXIT_DELIVERED] = "every byte was written and closed at the far end",
+	[EXIT_FAILED] = "the transfer failed",
+	[EXIT_USAGE] = "the command line is wrong",
+	[EXIT_REFUSED] = "refused by the peer",
+	[EXIT_UNREACHED] = "no contact within wait, or no leg for timeout",
+	[EXIT_UNCONFIRMED] = "all data delivered, but never confirmed",
+};
+
+#define NSTATUSES	(sizeof(statuses) / sizeof(statuses[0]))
+
+struct parse {
+	struct options *o;
+	char *why;
+	size_t why_size;
+	bool given[NWORDS];
+};
+
+static int	fail(struct parse *p, const char *format, ...)
+		    __attribute__((format(printf, 2, 3)));
+
+static int
+fail(struct parse *p, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(p->why, p->why_size, format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+/* Values are quoted by this: enough of them to be recognised. */
+#define QUOTED	"\"%.80s\""
+
+static const char *
+side_of(unsigned who)
+{
+	return who == TX ? "tx" : "rx";
+}
+
+static size_t
+count_arguments(const struct word *w)
+{
+	size_t n = w->arguments[0] != '\0';
+
+	for (const char *s = w->arguments; *s != '\0'; s++)
+		n += *s == ' ';
+	return n;
+}
+
+/* The row of a word as it is for these sides; otherwise any row of it. */
+static const struct word *
+find_word(const char *text, unsigned who)
+{
+	const struct word *found = NULL;
+
+	for (size_t i = 0; i < NWORDS; i++) {
+		const struct word *w = &words[i];
+
+		if (strcmp(text, w->word) != 0 &&
+		    (w->also == NULL || strcmp(text, w->also) != 0))
+			continue;
+		if (w->who & who)
+			return w;
+		found = w;
+	}
+	return found;
+}
+
+/*
+ * Decimal digits, and one of the suffixes if there are any; nothing else, not
+ * even a sign or a space. What is too large for the type becomes the largest
+ * value, which no range includes. False: not a number at all.
+ */
+static bool
+read_number(const char *text, size_t length, const char *suffixes,
+    uint64_t *value)
+{
+	static const char powers[] = "kKMGT";
+	static const unsigned shifts[] = { 10, 10, 20, 30, 40 };
+	const char *power;
+	unsigned shift;
+
+	*value = 0;
+	if (length > 1 && strchr(suffixes, text[length - 1]) != NULL &&
+	    (power = strchr(powers, text[length - 1])) != NULL) {
+		shift = shifts[power - powers];
+		length--;
+	} else
+		shift = 0;
+	if (length == 0)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		unsigned digit = (unsigned)(text[i] - '0');
+
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		if (*value > (UINT64_MAX - digit) / 10)
+			*value = UINT64_MAX;
+		else
+			*value = *value * 10 + digit;
+	}
+	*value = *value > UINT64_MAX >> shift ? UINT64_MAX : *value << shift;
+	return true;
+}
+
+#define PLAIN		""
+#define SUFFIXES	"kKMGT"
+
+static void
+read_range(const char *range, uint64_t *low, uint64_t *high)
+{
+	const char *dash = strchr(range, '-');
+	bool good;
+
+	assert(dash != NULL);
+	good = read_number(range, (size_t)(dash - range), SUFFIXES, low) &&
+	    read_number(dash + 1, strlen(dash + 1), SUFFIXES, high);
+	assert(good && *low < *high && *high < UINT64_MAX);
+	(void)good;
+}
+
+/* what: the word, or the word and the one of its arguments. */
+static int
+take_number(struct parse *p, const struct word *w, const char *what,
+    const char *text, const char *suffixes, uint64_t *value)
+{
+	uint64_t low, high;
+
+	read_range(w->range, &low, &high);
+	if (!read_number(text, strlen(text), suffixes, value))
+		return fail(p, "%s " QUOTED " is not %s; legal: %s", what, text,
+		    suffixes[0] != '\0' ? "a size like 512K or 64M" :
+		    "a plain decimal number", w->range);
+	if (*value < low || *value > high)
+		return fail(p, "%s " QUOTED " is out of range; legal: %s", what,
+		    text, w->range);
+	return 0;
+}
+
+static void *
+field_of(struct parse *p, const struct word *w)
+{
+	return (char *)p->o + w->field;
+}
+
+/* Into an unsigned, or an int, which has the same place for small numbers. */
+static int
+take_count(struct parse *p, const struct word *w, char *const *arguments)
+{
+	uint64_t value;
+
+	if (take_number(p, w, w->word, arguments[0], PLAIN, &value) == -1)
+		return -1;
+	*(unsigned *)field_of(p, w) = (unsigned)value;
+	return 0;
+}
+
+static int
+take_size(struct parse *p, const struct word *w, char *const *arguments)
+{
+	return take_number(p, w, w->word, arguments[0], SUFFIXES,
+	    field_of(p, w));
+}
+
+static int
+take_seconds(struct parse *p, const struct word *w, char *const *arguments)
+{
+	uint64_t value;
+
+	if (take_number(p, w, w->word, arguments[0], PLAIN, &value) == -1)
+		return -1;
+	*(uint64_t *)field_of(p, w) = value * 1000;
+	return 0;
+}
+
+static int
+take_flag(struct parse *p, const struct word *w, char *const *arguments)
+{
+	(void)arguments;
+	*(bool *)field_of(p, w) = true;
+	return 0;
+}
+
+/* Names of all kinds: something, visible, and not longer than its field. */
+static int
+copy_text(struct parse *p, const char *what, const char *text, size_t length,
+    char field[OPTIONS_TEXT_SIZE])
+{
+	if (length == 0)
+		return fail(p, "%s \"\" is empty; legal: 1 to %d characters",
+		    what, OPTIONS_TEXT_SIZE - 1);
+	if (length >= OPTIONS_TEXT_SIZE)
+		return fail(p, "%s \"%.40s...\" is too long; legal: 1 to %d "
+		    "characters", what, text, OPTIONS_TEXT_SIZE - 1);
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] <= ' ' || text[i] == '\177')
+			return fail(p, "%s " QUOTED " has spaces or control "
+			    "characters in it; legal: none", what, text);
+	memcpy(field, text, length);
+	field[length] = '\0';
+	return 0;
+}
+
+static int
+take_text(struct parse *p, const struct word *w, char *const *arguments)
+{
+	return copy_text(p, w->word, arguments[0], strlen(arguments[0]),
+	    field_of(p, w));
+}
+
+/* An IPv6 address, with or without the interface that it is valid on. */
+static bool
+is_ipv6(const char *text)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr binary;
+	size_t length = strcspn(text, "%");
+
+	if (length >= sizeof(address) ||
+	    (text[length] == '%' && text[length + 1] == '\0'))
+		return false;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	return inet_pton(AF_INET6, address, &binary) == 1;
+}
+
+/*
+ * A name or an address. Nothing is resolved, but what cannot be either is
+ * better refused now than looked up for as long as `wait` allows: above all
+ * HOST:PORT in one word, and options in the manner of other programs.
+ */
+static int
+copy_host(struct parse *p, const char *what, const char *text,
+    char field[OPTIONS_TEXT_SIZE])
+{
+	size_t length = strlen(text);
+	bool brackets = length > 0 && text[0] == '[';
+
+	if (brackets && (length < 2 || text[length - 1] != ']'))
+		return fail(p, "%s " QUOTED " has no closing bracket; legal: a "
+		    "name, an IPv4 or an IPv6 address", what, text);
+	if (copy_text(p, what, text + brackets, length - 2 * brackets,
+	    field) == -1)
+		return -1;
+	if ((brackets || strchr(field, ':') != NULL) && !is_ipv6(field))
+		return fail(p, "%s " QUOTED " is not an IPv6 address; legal: a "
+		    "name, an IPv4 or an IPv6 address", what, text);
+	if (field[0] == '-' || strpbrk(field, "[]/") != NULL)
+		return fail(p, "%s " QUOTED " is not a host; legal: a name, an "
+		    "IPv4 or an IPv6 address", what, text);
+	return 0;
+}
+
+static int
+copy_port(struct parse *p, const struct word *w, const char *text,
+    char field[6])
+{
+	char what[32];
+	uint64_t value;
+
+	(void)snprintf(what, sizeof(what), "%s: port", w->word);
+	if (take_number(p, w, what, text, PLAIN, &value) == -1)
+		return -1;
+	(void)snprintf(field, 6, "%u", (unsigned)value & 0xffffu);
+	return 0;
+}
+
+static int
+take_address(struct parse *p, const struct word *w, char *const *arguments)
+{
+	return copy_host(p, w->word, arguments[0], field_of(p, w));
+}
+
+static int
+take_tx(struct parse *p, const struct word *w, char *const *arguments)
+{
+	struct options *o = p->o;
+	struct options_path *path;
+
+	if (o->npaths == OPTIONS_PATHS_MAX)
+		return fail(p, "tx " QUOTED " is one path too many; legal: "
+		    "1-%d of them", arguments[0], OPTIONS_PATHS_MAX);
+	path = &o->paths[o->npaths++];
+	if (copy_host(p, "tx: host", arguments[0], path->host) == -1)
+		return -1;
+	return copy_port(p, w, arguments[1], path->port);
+}
+
+static int
+take_from(struct parse *p, const struct word *w, char *const *arguments)
+{
+	struct options_path *path;
+
+	if (p->o->npaths == 0)
+		return fail(p, "from " QUOTED " stands before any tx; legal: "
+		    "after the tx HOST PORT that it is for", arguments[0]);
+	path = &p->o->paths[p->o->npaths - 1];
+	if (path->from[0] != '\0')
+		return fail(p, "from " QUOTED " is the second for tx %.80s %s; "
+		    "legal: one for each tx", arguments[0], path->host,
+		    path->port);
+	return copy_host(p, w->word, arguments[0], path->from);
+}
+
+static int
+take_rx(struct parse *p, const struct word *w, char *const *arguments)
+{
+	return copy_port(p, w, arguments[0], p->o->rx_port);
+}
+
+static int
+take_phrase(struct parse *p, const struct word *w, char *const *arguments)
+{
+	const char *text = arguments[0];
+	size_t length = strlen(text);
+	bool good = length == sizeof(p->o->phrase);
+
+	for (size_t i = 0; good && i < length; i++)
+		good = text[i] >= ' ' && text[i] <= '~';
+	if (!good)
+		return fail(p, "%s " QUOTED " is not legal; legal: %s printable "
+		    "characters (ASCII)", w->word, text, w->range);
+	memcpy(p->o->phrase, text, sizeof(p->o->phrase));
+	return 0;
+}
+
+/*
+ * First pass: are these words, and all their arguments there? Finds the mode,
+ * by the first of tx and rx or of the words that ask for help.
+ */
+static int
+survey(struct parse *p, int argc, char *const argv[], unsigned *who)
+{
+	*who = 0;
+	for (int i = 1; i < argc; i++) {
+		const struct word *w = find_word(argv[i], BOTH);
+		int left = argc - i - 1, needed;
+
+		if (strcmp(argv[i], "-h") == 0 ||
+		    strcmp(argv[i], "--help") == 0) {
+			p->o->mode = OPTIONS_HELP;
+			return 0;
+		}
+		if (strcmp(argv[i], "-V") == 0 ||
+		    strcmp(argv[i], "--version") == 0) {
+			p->o->mode = OPTIONS_VERSION;
+			return 0;
+		}
+		if (w == NULL)
+			return fail(p, QUOTED " is not a word of the command "
+			    "line; legal: see --help", argv[i]);
+		needed = (int)count_arguments(w);
+		if (left < needed)
+			return fail(p, "\"%s%s%.80s\" ends too early; "
+			    "legal: %s %s%s%s", argv[i], left > 0 ? " " : "",
+			    left > 0 ? argv[i + 1] : "", w->word, w->arguments,
+			    w->range != NULL ? ", " : "",
+			    w->range != NULL ? w->range : "");
+		if (*who == 0 && (w->take == take_tx || w->take == take_rx))
+			*who = w->who;
+		i += needed;
+	}
+	if (*who == 0)
+		return fail(p, "neither \"tx\" nor \"rx\" is given; legal: "
+		    "tx HOST PORT or rx PORT, see --help");
+	p->o->mode = *who == TX ? OPTIONS_TX : OPTIONS_RX;
+	return 0;
+}
+
+/* The defaults, from the same text that the usage shows. */
+static void
+take_defaults(struct parse *p, unsigned who)
+{
+	for (size_t i = 0; i < NWORDS; i++) {
+		const struct word *w = &words[i];
+		char text[OPTIONS_TEXT_SIZE];
+		char *argument = text;
+		int taken;
+
+		if (w->initial == NULL || !(w->who & who))
+			continue;
+		(void)snprintf(text, sizeof(text), "%s", w->initial);
+		taken = w->take(p, w, &argument);
+		assert(taken == 0);
+		(void)taken;
+	}
+}
+
+/* Second pass. */
+static int
+take_words(struct parse *p, unsigned who, int argc, char *const argv[])
+{
+	for (int i = 1; i < argc; i += 1 + (int)count_arguments(
+	    find_word(argv[i], who))) {
+		const struct word *w = find_word(argv[i], who);
+		bool *given = &p->given[w - words];
+
+		if (!(w->who & who))
+			return fail(p, QUOTED " is a word of %s, and this is "
+			    "%s; legal: see --help", argv[i], side_of(w->who),
+			    side_of(who));
+		if (*given && !w->repeats)
+			return fail(p, QUOTED " is given twice; legal: once",
+			    argv[i]);
+		*given = true;
+		if (w->take(p, w, argv + i + 1) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* In the largest unit that divides it. */
+static const char *
+size_text(uint64_t bytes, char text[24])
+{
+	static const char *const units[] = { "", "K", "M", "G", "T" };
+	size_t unit = 0;
+
+	while (bytes != 0 && bytes % 1024 == 0 && unit < 4) {
+		bytes /= 1024;
+		unit++;
+	}
+	(void)snprintf(text, 24, "%" PRIu64 "%s", bytes, units[unit]);
+	return text;
+}
+
+/* What no word can know by itself. */
+static int
+take_together(struct parse *p)
+{
+	const struct word *frame = find_word("frame", TX);
+	struct options *o = p->o;
+	char a[24], b[24], c[24];
+
+	o->frame_given = p->given[frame - words];
+	o->window_given = p->given[find_word("window", BOTH) - words];
+	if (o->frame_bytes > o->window_bytes / 4)
+		return fail(p, "frame \"%s\" is more than a quarter of the "
+		    "window of %s; legal: %s, here at most %s",
+		    size_text(o->frame_bytes, a), size_text(o->window_bytes, b),
+		    frame->range, size_text(o->window_bytes / 4, c));
+	return 0;
+}
+
+int
+options_parse(struct options *o, int argc, char *const argv[], char *why,
+    size_t why_size)
+{
+	struct parse p = { .o = o, .why = why, .why_size = why_size };
+	unsigned who;
+
+	memset(o, 0, sizeof(*o));
+	if (survey(&p, argc, argv, &who) == -1)
+		return -1;
+	if (o->mode == OPTIONS_HELP || o->mode == OPTIONS_VERSION)
+		return 0;
+	take_defaults(&p, who);
+	if (take_words(&p, who, argc, argv) == -1)
+		return -1;
+	return take_together(&p);
+}
+
+/* Words of text in lines that begin at NAME_WIDTH; the first is begun. */
+static void
+print_wrapped(FILE *f, const char *text)
+{
+	size_t column = NAME_WIDTH;
+
+	while (*text != '\0') {
+		size_t length = strcspn(text, " ");
+
+		if (column > NAME_WIDTH && column + 1 + length > LINE_WIDTH) {
+			(void)fprintf(f, "\n%*s", NAME_WIDTH, "");
+			column = NAME_WIDTH;
+		}
+		if (column > NAME_WIDTH) {
+			(void)fputc(' ', f);
+			column++;
+		}
+		(void)fprintf(f, "%.*s", (int)length, text);
+		column += length;
+		text += length;
+		text += strspn(text, " ");
+	}
+	(void)fputc('\n', f);
+}
+
+static void
+print_word(FILE *f, const struct word *w)
+{
+	const char *range = w->range, *standard = w->initial;
+	int width;
+
+	if (standard == NULL)
+		standard = w->otherwise;
+	width = fprintf(f, "  %s%s%s%s%s", w->word,
+	    w->also != NULL ? ", " : "", w->also != NULL ? w->also : "",
+	    w->arguments[0] != '\0' ? " " : "", w->arguments);
+	if (width > NAME_WIDTH - 2) {
+		(void)fputc('\n', f);
+		width = 0;
+	}
+	(void)fprintf(f, "%*s", NAME_WIDTH - width, "");
+	print_wrapped(f, w->help);
+	(void)fprintf(f, "%*s[%s%s%s%s%s]\n", NAME_WIDTH, "",
+	    range != NULL ? "range: " : "", range != NULL ? range : "",
+	    range != NULL && standard != NULL ? "; " : "",
+	    standard != NULL ? "default: " : "",
+	    standard != NULL ? standard : "");
+}
+
+static void
+print_words(FILE *f, unsigned who, const char *heading)
+{
+	(void)fprintf(f, "\n%s:\n", heading);
+	for (size_t i = 0; i < NWORDS; i++)
+		if (words[i].who == who)
+			print_word(f, &words[i]);
+}
+
+void
+options_usage(FILE *f)
+{
+	(void)fputs(
+	    "usage: viamillipede tx HOST PORT [from ADDRESS] [tx ...] [WORD ...]"
+	    "\n       viamillipede rx PORT [WORD ...]\n"
+	    "       viamillipede -h | --help | -V | --version\n\n"
+	    "One pipe over many TCP connections. Words come in any order; "
+	    "sizes take\nK, M, G, T (binary).\n", f);
+	print_words(f, TX, "The sender");
+	print_words(f, RX, "The receiver");
+	print_words(f, BOTH, "Both");
+	(void)fputs("\nExit status:\n", f);
+	for (size_t i = 0; i < NSTATUSES; i++)
+		(void)fprintf(f, "  %zu  %s\n", i, statuses[i]);
+}

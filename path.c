@@ -1,0 +1,165 @@
+/*
+ * path: which leg dials which path when.  See path.h; runs under the session's
+ * lock.
+ */
+#include "path.h"
+
+#include <string.h>
+
+#define SECOND		1000000000ULL
+#define EAGER_NS	(300 * SECOND)	/* dial every second for so long */
+#define PATIENCE_FIRST	5000		/* milliseconds; doubles up to the last */
+#define PATIENCE_LAST	40000
+#define BRIEF_NS	SECOND		/* a leg that was up for less had no success */
+
+void
+paths_init(struct paths *p, unsigned count, unsigned legs, uint64_t now_ns)
+{
+	unsigned i;
+
+	memset(p, 0, sizeof(*p));
+	p->count = count;
+	p->legs = legs;
+	p->none_ns = now_ns;
+	for (i = 0; i < count; i++) {
+		p->path[i].wanted = 1;
+		p->path[i].patience_ms = PATIENCE_FIRST;
+	}
+	/* At least two legs in all, so that the loss of one is no outage. */
+	if (count == 1 && legs > 1)
+		p->path[0].wanted = 2;
+}
+
+unsigned
+paths_home(const struct paths *p, unsigned leg)
+{
+	return leg % p->count;
+}
+
+unsigned
+paths_rotate(const struct paths *p, unsigned leg, unsigned path)
+{
+	unsigned next = path + p->legs;
+
+	return p->legs >= p->count ? path : next < p->count ? next : leg;
+}
+
+bool
+paths_choose(const struct paths *p, unsigned leg, unsigned home, uint64_t now_ns, unsigned *path,
+    uint64_t *again_ns)
+{
+	unsigned rank = leg / p->count, i;
+	const struct path *h = &p->path[home];
+
+	*again_ns = UINT64_MAX;
+	*path = home;
+	if (rank > 0 && h->up == 0) {
+		/* Its own path is dead: it works on the best that is open. */
+		for (i = 0; i < p->count && p->path[i].up == 0; i++)
+			;
+		if (i == p->count)
+			return false;
+		*path = i;
+		h = &p->path[i];
+	}
+	if (rank > 0 && rank >= h->wanted)
+		return false;
+	if (now_ns < h->next_ns) {
+		*again_ns = h->next_ns;
+		return false;
+	}
+	return true;
+}
+
+static bool
+eager(const struct paths *p, uint64_t now_ns)
+{
+	return p->urgent || (p->none_ns != 0 && now_ns - p->none_ns < EAGER_NS);
+}
+
+unsigned
+paths_again_ms(const struct paths *p, uint64_t now_ns)
+{
+	return eager(p, now_ns) ? 1000 : 4000;
+}
+
+/*
+ * The time to the next dial: at once after the first loss; then, while no leg
+ * is up, within a second at first and a few seconds later; every few seconds
+ * while others do the work.  Spread over its last third.
+ */
+static uint64_t
+rest(const struct paths *p, unsigned failures, uint64_t random, uint64_t now_ns)
+{
+	uint64_t most = eager(p, now_ns) ? SECOND - SECOND / 10 : 4 * SECOND;
+
+	if (failures == 0)
+		return 0;
+	if (failures == 1 && most > SECOND / 5)
+		most = SECOND / 5;
+	return most - random % (most / 3);
+}
+
+void
+paths_joined(struct paths *p, unsigned path)
+{
+	p->path[path].outcome = PATH_UP;
+	p->path[path].up++;
+	p->up++;
+	p->none_ns = 0;
+}
+
+void
+paths_left(struct paths *p, unsigned path, uint64_t was_up_ns, uint64_t random, uint64_t now_ns)
+{
+	struct path *h = &p->path[path];
+
+	h->up--;
+	p->up--;
+	if (p->up == 0)
+		p->none_ns = now_ns;
+	if (was_up_ns >= BRIEF_NS) {
+		h->failures = 0;
+		h->patience_ms = PATIENCE_FIRST;
+	} else
+		h->failures++;
+	if (h->up == 0)
+		h->outcome = PATH_DEAD;
+	h->next_ns = now_ns + rest(p, h->failures, random, now_ns);
+}
+
+void
+paths_failed(struct paths *p, unsigned path, enum path_outcome outcome, bool slow,
+    uint64_t random, uint64_t now_ns)
+{
+	struct path *h = &p->path[path];
+
+	if (h->up == 0)
+		h->outcome = outcome;
+	h->failures++;
+	if (slow && h->patience_ms < PATIENCE_LAST)
+		h->patience_ms *= 2;
+	h->next_ns = now_ns + rest(p, h->failures, random, now_ns);
+}
+
+bool
+paths_all_refused(const struct paths *p)
+{
+	unsigned i;
+
+	for (i = 0; i < p->count; i++)
+		if (p->path[i].outcome != PATH_REFUSED)
+			return false;
+	return true;
+}
+
+bool
+paths_any_refused(const struct paths *p)
+{
+	unsigned i;
+
+	for (i = 0; i < p->count; i++)
+		if (p->path[i].outcome == PATH_REFUSED)
+			return true;
+	return false;
+}

@@ -1,0 +1,77 @@
+/*
+ * path: the ways to the receiver, in order of preference, and which leg dials
+ * which of them when.
+ *
+ * Plain state with functions over it: no sockets, no clock, no lock; session.c
+ * keeps it under its own.  Times are nanoseconds of one monotonic clock.
+ *
+ * Legs are dealt over the paths in turn.  The first leg of a path is its
+ * scout: it joins alone, it goes on dialling while the path is dead, and the
+ * others follow only when the path is open and more legs are wanted.  With
+ * more paths than legs a scout has several paths and goes from one to the next
+ * with each failure.
+ */
+#ifndef PATH_H
+#define PATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "options.h"
+
+/* How the last dial of a path ended. */
+enum path_outcome {
+	PATH_UNTRIED,
+	PATH_UP,		/* a leg joined */
+	PATH_DEAD,		/* nobody answered, or hung up */
+	PATH_REFUSED		/* the answer was a refusal */
+};
+
+struct path {
+	enum path_outcome outcome;
+	unsigned up;		/* legs on it */
+	unsigned wanted;	/* legs that should be */
+	unsigned failures;	/* in a row */
+	unsigned patience_ms;	/* of the next connect and greeting */
+	uint64_t next_ns;	/* no dial before */
+};
+
+struct paths {
+	unsigned count;
+	unsigned legs;		/* most at once */
+	unsigned up;		/* legs on all of them */
+	bool urgent;		/* only the verdict is missing: dial every second */
+	uint64_t none_ns;	/* since when no leg is up; 0 = one is */
+	struct path path[OPTIONS_PATHS_MAX];
+};
+
+void paths_init(struct paths *p, unsigned count, unsigned legs, uint64_t now_ns);
+
+/* The path that a leg belongs to at first. */
+unsigned paths_home(const struct paths *p, unsigned leg);
+
+/*
+ * May this leg dial now?  true: *path is where.  false: not before *again_ns
+ * (UINT64_MAX: not until something changes).
+ */
+bool paths_choose(const struct paths *p, unsigned leg, unsigned home, uint64_t now_ns,
+    unsigned *path, uint64_t *again_ns);
+
+/* How often a dial that is under way should try again meanwhile, milliseconds. */
+unsigned paths_again_ms(const struct paths *p, uint64_t now_ns);
+
+/* A leg joined, left after it had been up for a while, or did not get that far. */
+void paths_joined(struct paths *p, unsigned path);
+void paths_left(struct paths *p, unsigned path, uint64_t was_up_ns, uint64_t random,
+    uint64_t now_ns);
+void paths_failed(struct paths *p, unsigned path, enum path_outcome outcome, bool slow,
+    uint64_t random, uint64_t now_ns);
+
+/* Where a scout with several paths goes after a failure. */
+unsigned paths_rotate(const struct paths *p, unsigned leg, unsigned path);
+
+/* Every path was tried, and the last word of each was a refusal. */
+bool paths_all_refused(const struct paths *p);
+bool paths_any_refused(const struct paths *p);
+
+#endif

@@ -1,0 +1,738 @@
+/*
+ * rx: the receiving half.  See rx.h.  The writer is a thread of this file; all
+ * else runs in the legs' threads.
+ */
+#ifdef __linux__
+#define _GNU_SOURCE
+#endif
+#include "rx.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
+
+#include "digest.h"
+#include "leg.h"
+#include "lock.h"
+#include "log.h"
+#include "session.h"
+
+#define PIPE_SIZE	(1 << 20)
+#define WRITE_PIECES	16
+#define WRITE_MOST	(256u << 10)	/* octets in one write, so that delivery is told */
+#define POOL_BUFFERS	16
+#define POOL_OCTETS	(4u << 20)	/* kept for the next use */
+#define SLACK_OCTETS	(4u << 20)	/* in buffers larger than what they hold */
+#define STATUS_NS	5000000ULL	/* a small advance is told so often */
+#define STATUS_LEAST	(16u << 10)
+#define STATUS_MOST	(256u << 10)
+#define BLOCKED_NS	200000000ULL	/* a write that takes longer waits for the consumer */
+
+struct rx_leg {
+	uint32_t incarnation;
+	uint64_t received;	/* octets of the stream on this incarnation */
+	uint64_t told;		/* of them, in the last status on this leg */
+	uint64_t told_ns;
+};
+
+struct pooled {
+	struct order_buffer buffer;	/* first: the one is the other */
+	size_t used;			/* octets asked for */
+	uint8_t octets[];
+};
+
+/* [I] immutable, [w] under lock, [a] atomic, [t] the writer only. */
+struct rx {
+	struct session *session;	/* [I] */
+	int fd;				/* [I] the consumer; owned, closed by the writer */
+	bool pipe;			/* [I] the consumer is a pipe */
+	bool socket;			/* [I] or a socket */
+	struct lock lock;
+	/*
+	 * The writer waits until order_writable, or order_complete, or stopped.
+	 * Signalled by whoever changes the order.
+	 */
+	struct lock_cond work;
+	struct order order;		/* [w] */
+	bool direct;			/* [w] legs may move octets themselves */
+	bool checked;			/* [w] */
+	bool stopped;			/* [w] nothing is written any more */
+	bool closed;			/* [w] fd is no longer ours */
+	bool watching;			/* [w] rx_look uses fd just now */
+	uint64_t digest_said;		/* [w] FIN's */
+	uint64_t write_ns;		/* [w] the writer is in a call since; 0 = not */
+	uint64_t told_delivered;	/* [w] on whatever leg */
+	struct leg *last;		/* [w] the leg last heard from */
+	struct leg *soon;		/* [w] waits for the turn to be free */
+	struct rx_leg leg[FRAME_LEGS];	/* [w] */
+	bool known[FRAME_LEGS];		/* [w] joined at least once */
+	uint64_t spoilt;		/* [w] */
+	struct pooled *pool[POOL_BUFFERS];	/* [w] last in, first out */
+	unsigned pooled;		/* [w] */
+	size_t pool_octets;		/* [w] */
+	size_t slack;			/* [w] */
+	struct digest digest;		/* [t] */
+};
+
+struct rx *
+rx_new(struct session *session, int fd)
+{
+	struct rx *rx = calloc(1, sizeof(*rx));
+	struct stat st;
+
+	if (rx == NULL)
+		return NULL;
+	rx->session = session;
+	rx->fd = fd;
+	rx->pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+	rx->socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+#ifdef SPLICE_F_MOVE
+	rx->direct = rx->pipe;
+#endif
+#ifdef F_SETPIPE_SZ
+	/* Refusal is normal: not a pipe, or the user's share is used up. */
+	fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
+#endif
+	lock_init(&rx->lock);
+	lock_cond_init(&rx->work);
+	order_init(&rx->order, 1u << 20);
+	digest_init(&rx->digest);
+	return rx;
+}
+
+void
+rx_free(struct rx *rx)
+{
+	order_free(&rx->order);
+	while (rx->pooled > 0)
+		free(rx->pool[--rx->pooled]);
+	lock_cond_free(&rx->work);
+	lock_free(&rx->lock);
+	free(rx);
+}
+
+/* Buffers */
+
+/* Called by order.c under the lock, like everything that touches its books. */
+static void
+release_locked(struct order_buffer *buffer, void *cookie)
+{
+	struct pooled *p = (struct pooled *)buffer;
+	struct rx *rx = cookie;
+
+	rx->slack -= buffer->size - p->used;
+	if (rx->pooled == POOL_BUFFERS || buffer->size < 4096 ||
+	    rx->pool_octets + buffer->size > POOL_OCTETS) {
+		free(p);
+		return;
+	}
+	rx->pool[rx->pooled++] = p;
+	rx->pool_octets += buffer->size;
+}
+
+/* The youngest that fits without much waste; see SLACK_OCTETS. */
+static struct pooled *
+pool_take_locked(struct rx *rx, size_t n)
+{
+	struct pooled *p;
+	unsigned i = rx->pooled;
+	size_t most = n + n / 8;
+
+	if (rx->slack > SLACK_OCTETS)
+		most = n;
+	while (i-- > 0) {
+		p = rx->pool[i];
+		if (p->buffer.size < n || p->buffer.size > most)
+			continue;
+		rx->pooled--;
+		rx->pool_octets -= p->buffer.size;
+		memmove(&rx->pool[i], &rx->pool[i + 1],
+		    (rx->pooled - i) * sizeof(rx->pool[0]));
+		return p;
+	}
+	return NULL;
+}
+
+struct order_buffer *
+rx_buffer(struct rx *rx, size_t n)
+{
+	struct pooled *p;
+
+	lock_take(&rx->lock);
+	p = pool_take_locked(rx, n);
+	if (p != NULL)
+		rx->slack += p->buffer.size - n;
+	lock_drop(&rx->lock);
+	if (p == NULL) {
+		p = malloc(sizeof(*p) + n);
+		if (p == NULL)
+			return NULL;
+		p->buffer.size = n;
+		p->buffer.data = p->octets;
+		p->buffer.release = release_locked;
+		p->buffer.cookie = rx;
+	}
+	p->used = n;
+	p->buffer.users = 1;
+	return &p->buffer;
+}
+
+void
+rx_buffer_drop(struct rx *rx, struct order_buffer *buffer)
+{
+	lock_take(&rx->lock);
+	release_locked(buffer, rx);
+	lock_drop(&rx->lock);
+}
+
+/* Session */
+
+void
+rx_agree(struct rx *rx, uint64_t window, bool checked)
+{
+	lock_take(&rx->lock);
+	order_free(&rx->order);
+	order_init(&rx->order, window);
+	rx->checked = checked;
+	memset(rx->leg, 0, sizeof(rx->leg));
+	memset(rx->known, 0, sizeof(rx->known));
+	rx->told_delivered = 0;
+	rx->last = rx->soon = NULL;
+	lock_drop(&rx->lock);
+}
+
+void
+rx_join(struct rx *rx, struct leg *leg)
+{
+	struct rx_leg *l = &rx->leg[leg->number];
+
+	lock_take(&rx->lock);
+	memset(l, 0, sizeof(*l));
+	l->incarnation = leg->incarnation;
+	rx->known[leg->number] = true;
+	rx->last = leg;
+	lock_drop(&rx->lock);
+}
+
+void
+rx_part(struct rx *rx, struct leg *leg)
+{
+	lock_take(&rx->lock);
+	if (rx->last == leg)
+		rx->last = NULL;
+	if (rx->soon == leg)
+		rx->soon = NULL;
+	lock_drop(&rx->lock);
+}
+
+/* Frames */
+
+/* Whoever can go on now is told: the writer, or the leg whose turn is next. */
+static struct leg *
+turn_free_locked(struct rx *rx)
+{
+	struct leg *soon = rx->soon;
+
+	if (order_writable(&rx->order) || order_complete(&rx->order))
+		lock_wake(&rx->work);
+	if (rx->order.turn != ORDER_NONE)
+		return NULL;
+	rx->soon = NULL;
+	return soon;
+}
+
+const char *
+rx_admit(struct rx *rx, uint64_t seq, uint32_t length)
+{
+	const char *why;
+
+	lock_take(&rx->lock);
+	why = order_admit(&rx->order, seq, length);
+	lock_drop(&rx->lock);
+	return why;
+}
+
+enum order_way
+rx_begin(struct rx *rx, struct leg *leg, uint64_t seq, uint64_t end, bool direct, uint64_t *skip)
+{
+	enum order_way way = ORDER_VOID;
+
+	*skip = 0;
+	lock_take(&rx->lock);
+	if (!rx->stopped) {
+		way = order_begin(&rx->order, (int)leg->number, seq, end,
+		    direct && rx->direct);
+		if (way == ORDER_TURN)
+			*skip = rx->order.cursor - seq;
+		if (way == ORDER_SOON)
+			rx->soon = leg;
+		else if (rx->soon == leg)
+			rx->soon = NULL;
+	}
+	rx->last = leg;
+	lock_drop(&rx->lock);
+	return way;
+}
+
+void
+rx_moved(struct rx *rx, struct leg *leg, uint64_t n)
+{
+	lock_take(&rx->lock);
+	order_moved(&rx->order, (int)leg->number, n);
+	rx->leg[leg->number].received += n;
+	lock_drop(&rx->lock);
+	session_progress(rx->session);
+}
+
+bool
+rx_wait(struct rx *rx, struct leg *leg)
+{
+	struct leg *soon = NULL;
+	bool kept;
+
+	lock_take(&rx->lock);
+	kept = order_wait(&rx->order, (int)leg->number);
+	if (!kept)
+		soon = turn_free_locked(rx);
+	lock_drop(&rx->lock);
+	if (soon != NULL)
+		wake_signal(&soon->wake);
+	return kept;
+}
+
+bool
+rx_resume(struct rx *rx, struct leg *leg)
+{
+	bool kept;
+
+	lock_take(&rx->lock);
+	kept = order_resume(&rx->order, (int)leg->number);
+	lock_drop(&rx->lock);
+	return kept;
+}
+
+void
+rx_leave(struct rx *rx, struct leg *leg)
+{
+	struct leg *soon;
+
+	lock_take(&rx->lock);
+	order_leave(&rx->order, (int)leg->number);
+	soon = turn_free_locked(rx);
+	lock_drop(&rx->lock);
+	if (soon != NULL && soon != leg)
+		wake_signal(&soon->wake);
+}
+
+int
+rx_output(const struct rx *rx)
+{
+	return rx->fd;
+}
+
+void
+rx_indirect(struct rx *rx)
+{
+	lock_take(&rx->lock);
+	rx->direct = false;
+	lock_drop(&rx->lock);
+}
+
+void
+rx_store(struct rx *rx, struct leg *leg, uint64_t seq, uint64_t end, struct order_buffer *buffer)
+{
+	struct leg *soon;
+	int result;
+
+	lock_take(&rx->lock);
+	result = order_store(&rx->order, seq, end, buffer, 0);
+	rx->leg[leg->number].received += end - seq;
+	rx->last = leg;
+	soon = turn_free_locked(rx);
+	lock_drop(&rx->lock);
+	if (soon != NULL)
+		wake_signal(&soon->wake);
+	if (result == -1)
+		rx_fail_memory(rx);
+	session_progress(rx->session);
+}
+
+void
+rx_voided(struct rx *rx, struct leg *leg, uint64_t n)
+{
+	lock_take(&rx->lock);
+	rx->leg[leg->number].received += n;
+	lock_drop(&rx->lock);
+}
+
+void
+rx_spoilt(struct rx *rx)
+{
+	lock_take(&rx->lock);
+	rx->spoilt++;
+	lock_drop(&rx->lock);
+}
+
+const char *
+rx_fin(struct rx *rx, uint64_t total, const struct fin *fin)
+{
+	const char *why;
+
+	lock_take(&rx->lock);
+	why = order_fin(&rx->order, total);
+	if (why == NULL) {
+		rx->digest_said = fin->digest;
+		turn_free_locked(rx);
+	}
+	lock_drop(&rx->lock);
+	return why;
+}
+
+/* Status */
+
+static bool
+blocked_locked(const struct rx *rx, uint64_t now)
+{
+	return rx->write_ns != 0 && now - rx->write_ns > BLOCKED_NS;
+}
+
+uint64_t
+rx_status_due(struct rx *rx, const struct leg *leg, uint64_t now_ns)
+{
+	const struct rx_leg *l = &rx->leg[leg->number];
+	uint64_t fresh, step, advance, due;
+
+	lock_take(&rx->lock);
+	fresh = l->received - l->told;
+	advance = rx->last == leg ? rx->order.cursor - rx->told_delivered : 0;
+	step = l->received / 64;
+	if (step < STATUS_LEAST)
+		step = STATUS_LEAST;
+	if (step > STATUS_MOST)
+		step = STATUS_MOST;
+	if (fresh == 0 && advance == 0)
+		due = UINT64_MAX;
+	else if (fresh >= step || advance >= rx->order.window / 8 ||
+	    now_ns - l->told_ns >= STATUS_NS)
+		due = 0;
+	else
+		due = l->told_ns + STATUS_NS;
+	lock_drop(&rx->lock);
+	return due;
+}
+
+void
+rx_status(struct rx *rx, const struct leg *leg, bool all, struct status *status)
+{
+	uint64_t now = clock_now_ns();
+	struct status_entry *e;
+	unsigned i;
+
+	lock_take(&rx->lock);
+	status->delivered = rx->order.cursor;
+	status->limit = rx->order.cursor + rx->order.window;
+	status->blocked = blocked_locked(rx, now);
+	status->count = 0;
+	for (i = 0; i < FRAME_LEGS; i++) {
+		if (!rx->known[i] || (!all && i != leg->number))
+			continue;
+		e = &status->entry[status->count++];
+		e->leg = (uint16_t)i;
+		e->incarnation = rx->leg[i].incarnation;
+		e->received = rx->leg[i].received;
+	}
+	rx->leg[leg->number].told = rx->leg[leg->number].received;
+	rx->leg[leg->number].told_ns = now;
+	rx->told_delivered = rx->order.cursor;
+	lock_drop(&rx->lock);
+}
+
+bool
+rx_owed(struct rx *rx, uint64_t next)
+{
+	bool owed;
+
+	lock_take(&rx->lock);
+	owed = order_contiguous(&rx->order) < next;
+	lock_drop(&rx->lock);
+	return owed;
+}
+
+void
+rx_state(struct rx *rx, struct rx_state *state)
+{
+	uint64_t now = clock_now_ns();
+
+	lock_take(&rx->lock);
+	state->delivered = rx->order.cursor;
+	state->stored = rx->order.stored;
+	state->window = rx->order.window;
+	state->repeated = rx->order.repeated;
+	state->spoilt = rx->spoilt;
+	state->blocked = blocked_locked(rx, now);
+	state->complete = order_complete(&rx->order);
+	lock_drop(&rx->lock);
+}
+
+/* Failure */
+
+void
+rx_fail_memory(struct rx *rx)
+{
+	rx_stop(rx);
+	session_fail_errno(rx->session, FAIL_RESOURCE, "cannot keep a frame", ENOMEM);
+}
+
+void
+rx_fail_consumer(struct rx *rx)
+{
+	rx_stop(rx);
+	session_fail(rx->session, FAIL_CONSUMER,
+	    "whoever read standard output has closed it");
+}
+
+void
+rx_stop(struct rx *rx)
+{
+	lock_take(&rx->lock);
+	rx->stopped = true;
+	lock_wake_all(&rx->work);
+	lock_drop(&rx->lock);
+}
+
+/*
+ * A pipe or socket tells of a reader that has gone away in revents, even when
+ * nothing was asked for.
+ */
+void
+rx_look(struct rx *rx)
+{
+	struct pollfd p = { .fd = rx->fd, .events = 0 };
+	bool look, gone;
+
+	lock_take(&rx->lock);
+	look = rx->watching = !rx->closed && !rx->stopped;
+	lock_drop(&rx->lock);
+	if (!look)
+		return;
+	gone = poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
+	lock_take(&rx->lock);
+	rx->watching = false;
+	lock_wake_all(&rx->work);
+	lock_drop(&rx->lock);
+	if (gone)
+		rx_fail_consumer(rx);
+}
+
+/* The writer */
+
+/* How many octets the consumer has not taken yet; 0 where nobody can tell. */
+static int
+undrained(const struct rx *rx)
+{
+	int n = 0;
+
+#ifdef FIONREAD
+	if (rx->pipe && ioctl(rx->fd, FIONREAD, &n) == -1)
+		n = 0;
+#endif
+#ifdef SIOCOUTQ
+	if (rx->socket && ioctl(rx->fd, SIOCOUTQ, &n) == -1)
+		n = 0;
+#endif
+	return n;
+}
+
+/*
+ * Wait until the consumer has taken everything.  No system tells when a pipe
+ * becomes empty, so this asks, less and less often, up to 20 times a second.
+ * false: the consumer went away, or all is stopped.
+ */
+static bool
+drain(struct rx *rx)
+{
+	struct pollfd p = { .fd = rx->fd, .events = 0 };
+	struct timespec ts = { .tv_sec = 0, .tv_nsec = 200000 };
+	bool stopped = false;
+
+	while (undrained(rx) > 0 && !stopped) {
+		if (poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0) {
+			rx_fail_consumer(rx);
+			return false;
+		}
+		nanosleep(&ts, NULL);
+		if (ts.tv_nsec < 50000000)
+			ts.tv_nsec += ts.tv_nsec / 4;
+		lock_take(&rx->lock);
+		stopped = rx->stopped;
+		lock_drop(&rx->lock);
+	}
+	return !stopped;
+}
+
+static bool
+close_output(struct rx *rx)
+{
+	lock_take(&rx->lock);
+	while (rx->watching)
+		lock_wait(&rx->work, &rx->lock);
+	rx->closed = true;
+	lock_drop(&rx->lock);
+	if (close(rx->fd) == 0 || errno == EINTR)
+		return true;
+	session_fail_errno(rx->session, FAIL_OUTPUT, "cannot close standard output", errno);
+	return false;
+}
+
+/* The stream is complete: nothing is confirmed before all of this is true. */
+static void
+finish(struct rx *rx)
+{
+	uint64_t mine = digest_value(&rx->digest);
+
+	if (rx->checked && mine != rx->digest_said) {
+		session_fail(rx->session, FAIL_DIGEST,
+		    "the digest of what was written is %016llx, of what was read %016llx",
+		    (unsigned long long)mine, (unsigned long long)rx->digest_said);
+		return;
+	}
+	if (drain(rx) && close_output(rx))
+		session_done(rx->session, rx->order.total, mine);
+}
+
+/* One write; octets written, or -1 after the session was told. */
+static ssize_t
+write_some(struct rx *rx, const struct iovec *iov, int n)
+{
+	struct pollfd p = { .fd = rx->fd, .events = POLLOUT };
+	ssize_t put;
+
+	for (;;) {
+		put = writev(rx->fd, iov, n);
+		if (put != -1)
+			return put;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			poll(&p, 1, -1);	/* somebody made it non-blocking */
+		else if (errno != EINTR)
+			break;
+	}
+	if (errno == EPIPE || errno == ECONNRESET)
+		rx_fail_consumer(rx);
+	else {
+		rx_stop(rx);
+		session_fail_errno(rx->session, FAIL_OUTPUT, "cannot write standard output",
+		    errno);
+	}
+	return -1;
+}
+
+static int
+fill(struct iovec *iov, const struct order_piece *piece, size_t count)
+{
+	size_t left = WRITE_MOST, n;
+	int used = 0;
+
+	for (; count > 0 && left > 0; piece++, count--) {
+		n = (size_t)(piece->end - piece->seq);
+		if (n > left)
+			n = left;
+		iov[used].iov_base = (uint8_t *)(uintptr_t)piece->data;
+		iov[used++].iov_len = n;
+		left -= n;
+	}
+	return used;
+}
+
+static void
+digest_written(struct rx *rx, const struct iovec *iov, size_t n)
+{
+	size_t part;
+
+	for (; n > 0; iov++, n -= part) {
+		part = iov->iov_len < n ? iov->iov_len : n;
+		digest_add(&rx->digest, iov->iov_base, part);
+	}
+}
+
+/* Under the turn, with the lock dropped. */
+static ssize_t
+write_pieces(struct rx *rx, const struct order_piece *piece, size_t count)
+{
+	struct iovec iov[WRITE_PIECES];
+	int n = fill(iov, piece, count);
+	ssize_t put = write_some(rx, iov, n);
+
+	if (put > 0 && rx->checked)
+		digest_written(rx, iov, (size_t)put);
+	return put;
+}
+
+/* The leg that is to tell how far it was delivered, if that is news enough. */
+static struct leg *
+teller_locked(const struct rx *rx)
+{
+	uint64_t news = rx->order.cursor - rx->told_delivered;
+
+	if (news == 0 || (news < rx->order.window / 16 && rx->order.stored > 0))
+		return NULL;
+	return rx->last;
+}
+
+static void *
+writer(void *argument)
+{
+	struct order_piece piece[WRITE_PIECES];
+	struct rx *rx = argument;
+	struct leg *teller, *soon;
+	size_t count;
+	ssize_t put;
+
+	lock_take(&rx->lock);
+	for (;;) {
+		while (!rx->stopped && !order_writable(&rx->order) && !order_complete(&rx->order))
+			lock_wait(&rx->work, &rx->lock);
+		if (rx->stopped || order_complete(&rx->order))
+			break;
+		count = order_write(&rx->order, piece, WRITE_PIECES);
+		rx->write_ns = clock_now_ns();
+		lock_drop(&rx->lock);
+		put = count > 0 ? write_pieces(rx, piece, count) : 0;
+		lock_take(&rx->lock);
+		rx->write_ns = 0;
+		order_written(&rx->order, put > 0 ? (uint64_t)put : 0);
+		teller = teller_locked(rx);
+		soon = turn_free_locked(rx);
+		lock_drop(&rx->lock);
+		if (teller != NULL)
+			wake_signal(&teller->wake);
+		if (soon != NULL && soon != teller)
+			wake_signal(&soon->wake);
+		lock_take(&rx->lock);
+	}
+	put = !rx->stopped;
+	lock_drop(&rx->lock);
+	if (put)
+		finish(rx);
+	return NULL;
+}
+
+int
+rx_start(struct rx *rx)
+{
+	pthread_t thread;
+	int error = thread_start(&thread, "vmp-writer", writer, rx);
+
+	if (error == 0)
+		thread_detach(thread);
+	return error;
+}

@@ -1,0 +1,820 @@
+/*
+ * session: what the two ends agree on and how it ends.  See session.h; runs in
+ * whichever thread calls it, session_run in the main thread.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "entropy.h"
+#include "rx.h"
+#include "tx.h"
+#include "worker.h"
+
+#define SECOND		1000000000ULL
+#define MS		1000000ULL
+#define FAREWELL_NS	SECOND		/* the last words may take so long */
+#define KEEP_NS		(60 * SECOND)	/* the receiver keeps its verdict so long */
+#define VERDICT_NS	(90 * SECOND)	/* the sender waits so long for it */
+#define TICK_NS		SECOND
+#define DEFAULT_FRAME	(1u << 20)
+
+static const char *
+state_name(enum session_state state)
+{
+	static const char *const name[] = {
+		"contact", "running", "suspended", "closing", "over"
+	};
+
+	return name[state];
+}
+
+static const char *
+signal_text(int signal)
+{
+	return signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" :
+	    signal == SIGHUP ? "SIGHUP" : "a signal";
+}
+
+/* The one place where the state changes. */
+static void
+move_locked(struct session *s, enum session_state to)
+{
+	if (s->state == to)
+		return;
+	log_line(LOG_SESSION, "session %s -> %s", state_name(s->state), state_name(to));
+	s->state = to;
+	lock_wake_all(&s->changed);
+}
+
+int
+session_init(struct session *s, const struct options *options)
+{
+	memset(s, 0, sizeof(*s));
+	s->options = options;
+	s->sender = options->mode == OPTIONS_TX;
+	s->greeter = -1;
+	s->start_ns = s->down_ns = clock_now_ns();
+	s->timeout_ns = options->timeout_ms * MS;
+	s->heartbeat_ns = options->heartbeat_ms * MS;
+	s->window = options->window_bytes;
+	s->frame = options->frame_given ? (uint32_t)options->frame_bytes : DEFAULT_FRAME;
+	if (s->frame > s->window / 4)
+		s->frame = (uint32_t)(s->window / 4);
+	s->checked = options->checksum;
+	lock_init(&s->lock);
+	lock_cond_init(&s->changed);
+	atomic_init(&s->progress_ns, s->start_ns);
+	if (s->sender)
+		paths_init(&s->paths, options->npaths, options->threads, s->start_ns);
+	return entropy_fill(s->sender ? s->id : s->instance, FRAME_ID);
+}
+
+/* Verdicts */
+
+/* Every leg, also those that join later, has this to say. */
+static void
+say_locked(struct session *s, unsigned due)
+{
+	unsigned i;
+
+	s->due |= due;
+	for (i = 0; i < s->legs; i++)
+		leg_due(s->leg[i], due);
+}
+
+static void
+close_locked(struct session *s, uint64_t keep_ns)
+{
+	uint64_t now = clock_now_ns();
+
+	s->closing_ns = now + keep_ns;
+	move_locked(s, SESSION_CLOSING);
+	lock_wake_all(&s->changed);
+}
+
+/* How long this end keeps its own verdict for a peer that may be away. */
+static uint64_t
+keep_ns(const struct session *s)
+{
+	uint64_t keep = KEEP_NS;
+
+	if (!s->bound)
+		return 0;
+	if (s->sender || s->signal != 0)
+		return FAREWELL_NS;
+	if (s->timeout_ns != 0 && s->timeout_ns < keep)
+		keep = s->timeout_ns;
+	return keep;
+}
+
+static bool
+verdict_locked(struct session *s, enum session_verdict verdict, int status)
+{
+	if (s->verdict != VERDICT_NONE)
+		return false;
+	s->verdict = verdict;
+	s->status = status;
+	return true;
+}
+
+static void
+fail_locked(struct session *s, enum failure reason, int status, const char *text)
+{
+	if (!verdict_locked(s, VERDICT_FAILED, status))
+		return;
+	s->fail.reason = reason;
+	snprintf(s->fail.text, sizeof(s->fail.text), "%s", text);
+	say_locked(s, DUE_FAIL);
+	close_locked(s, keep_ns(s));
+}
+
+static void
+fail_status(struct session *s, enum failure reason, int status, const char *text)
+{
+	bool first;
+
+	if (s->rx != NULL)
+		rx_stop(s->rx);
+	lock_take(&s->lock);
+	first = s->verdict == VERDICT_NONE;
+	fail_locked(s, reason, status, text);
+	lock_drop(&s->lock);
+	if (first)
+		log_line(LOG_ERROR, "%s", text);
+}
+
+void
+session_fail(struct session *s, enum failure reason, const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	fail_status(s, reason, EXIT_FAILED, text);
+}
+
+void
+session_fail_errno(struct session *s, enum failure reason, const char *what, int error)
+{
+	session_fail(s, reason, "%s: %s", what, strerror(error));
+}
+
+void
+session_signal(struct session *s, int signal)
+{
+	char text[64];
+
+	lock_take(&s->lock);
+	/* A second one does not wait for the farewell. */
+	if (s->signal != 0)
+		s->closing_ns = 0;
+	s->signal = signal;
+	if (s->state == SESSION_CLOSING && s->closing_ns > clock_now_ns() + FAREWELL_NS)
+		s->closing_ns = clock_now_ns() + FAREWELL_NS;
+	lock_wake_all(&s->changed);
+	lock_drop(&s->lock);
+	snprintf(text, sizeof(text), "ended by %s", signal_text(signal));
+	fail_status(s, FAIL_SIGNAL, EXIT_FAILED, text);
+}
+
+void
+session_done(struct session *s, uint64_t total, uint64_t digest)
+{
+	lock_take(&s->lock);
+	if (verdict_locked(s, VERDICT_DONE, EXIT_DELIVERED)) {
+		s->total = total;
+		s->digest = digest;
+		say_locked(s, DUE_DONE);
+		close_locked(s, keep_ns(s));
+	}
+	lock_drop(&s->lock);
+}
+
+void
+session_peer_done(struct session *s, const struct done *done)
+{
+	struct tx_state state;
+
+	tx_state(s->tx, &state);
+	if (!state.finished || state.read != done->total) {
+		session_fail(s, FAIL_PROTOCOL, "the receiver confirms %llu octets of %llu",
+		    (unsigned long long)done->total, (unsigned long long)state.read);
+		return;
+	}
+	lock_take(&s->lock);
+	if (verdict_locked(s, VERDICT_DONE, EXIT_DELIVERED)) {
+		s->total = done->total;
+		say_locked(s, DUE_BYE | DUE_PART);
+		close_locked(s, FAREWELL_NS);
+	}
+	lock_drop(&s->lock);
+}
+
+void
+session_peer_fail(struct session *s, const struct fail *fail)
+{
+	bool first;
+
+	if (s->rx != NULL)
+		rx_stop(s->rx);
+	lock_take(&s->lock);
+	first = verdict_locked(s, VERDICT_FAILED, fail->reason == FAIL_TIMEOUT ?
+	    EXIT_UNREACHED : EXIT_FAILED);
+	say_locked(s, DUE_BYE | DUE_PART);
+	close_locked(s, FAREWELL_NS);
+	lock_drop(&s->lock);
+	if (first)
+		log_line(LOG_ERROR, "the %s reports: %s", s->sender ? "receiver" : "sender",
+		    fail->text[0] != '\0' ? fail->text : failure_text(fail->reason));
+}
+
+void
+session_peer_bye(struct session *s)
+{
+	bool early;
+
+	lock_take(&s->lock);
+	early = s->verdict == VERDICT_NONE;
+	if (!early) {
+		s->released = true;
+		say_locked(s, DUE_PART);
+		close_locked(s, FAREWELL_NS);
+	}
+	lock_drop(&s->lock);
+	if (early)
+		session_fail(s, FAIL_PROTOCOL, "the peer took its leave before the end");
+}
+
+void
+session_progress(struct session *s)
+{
+	atomic_store_explicit(&s->progress_ns, clock_now_ns(), memory_order_relaxed);
+}
+
+void
+session_finished(struct session *s)
+{
+	lock_take(&s->lock);
+	s->paths.urgent = true;
+	lock_wake_all(&s->changed);
+	lock_drop(&s->lock);
+}
+
+/* Legs */
+
+bool
+session_over(struct session *s)
+{
+	bool over;
+
+	lock_take(&s->lock);
+	over = s->state == SESSION_OVER;
+	lock_drop(&s->lock);
+	return over;
+}
+
+/* More legs may be wanted, or fewer: let those that are parked look. */
+static void
+nudge_locked(struct session *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->legs; i++)
+		if (atomic_load(&s->leg[i]->state) == LEG_PARKED)
+			wake_signal(&s->leg[i]->wake);
+}
+
+unsigned
+session_leg_up(struct session *s, struct leg *leg)
+{
+	uint64_t now = clock_now_ns(), gone = 0;
+	unsigned due, up;
+
+	lock_take(&s->lock);
+	up = ++s->up;
+	due = s->due;
+	if (up == 1) {
+		gone = now - s->down_ns;
+		if (s->state == SESSION_SUSPENDED && gone > s->longest_ns)
+			s->longest_ns = gone;
+		if (s->state != SESSION_SUSPENDED)
+			gone = 0;
+		if (s->state == SESSION_CONTACT || s->state == SESSION_SUSPENDED)
+			move_locked(s, SESSION_RUNNING);
+	}
+	if (s->sender) {
+		paths_joined(&s->paths, leg->path);
+		nudge_locked(s);
+	}
+	lock_drop(&s->lock);
+	if (gone > 0)
+		log_line(LOG_LOSS, "going on after %.1f s without a leg",
+		    (double)gone / (double)SECOND);
+	log_line(LOG_LEG, "leg %u up: %s (incarnation %u)", leg->number, leg->name,
+	    (unsigned)leg->incarnation);
+	return due;
+}
+
+void
+session_leg_down(struct session *s, struct leg *leg, const char *why)
+{
+	static struct log_limit lost = LOG_LIMIT("legs lost");
+	uint64_t now = clock_now_ns();
+	bool closing, suspended = false;
+	unsigned up;
+
+	lock_take(&s->lock);
+	up = --s->up;
+	closing = s->state == SESSION_CLOSING || s->state == SESSION_OVER;
+	if (!closing)
+		s->losses++;
+	if (s->sender)
+		paths_left(&s->paths, leg->path, now - leg->up_ns, leg->random, now);
+	if (up == 0) {
+		s->down_ns = now;
+		if (!closing) {
+			move_locked(s, SESSION_SUSPENDED);
+			suspended = true;
+		}
+	}
+	if (s->sender)
+		nudge_locked(s);
+	lock_wake_all(&s->changed);
+	lock_drop(&s->lock);
+	if (!closing)
+		log_limited(&lost, LOG_LOSS, "leg %u to %s lost: %s (%u up)", leg->number,
+		    leg->name, why, up);
+	if (suspended)
+		log_line(LOG_LOSS, "no leg is up; waiting for the network");
+}
+
+void
+session_leg_busy(struct session *s, bool busy)
+{
+	lock_take(&s->lock);
+	s->busy += busy ? 1 : -1U;
+	lock_wake_all(&s->changed);
+	lock_drop(&s->lock);
+}
+
+/* The sender's side of a dial */
+
+bool
+session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigned *again_ms,
+    uint64_t *again_ns)
+{
+	uint64_t now = clock_now_ns();
+	bool go = false;
+
+	*again_ns = UINT64_MAX;
+	lock_take(&s->lock);
+	if (s->state == SESSION_OVER)
+		*again_ns = 0;
+	else if (paths_choose(&s->paths, leg->number, leg->home, now, &leg->path, again_ns)) {
+		*patience_ms = s->paths.path[leg->path].patience_ms;
+		*again_ms = paths_again_ms(&s->paths, now);
+		go = true;
+	}
+	lock_drop(&s->lock);
+	return go;
+}
+
+static void
+dial_failed(struct session *s, struct leg *leg, enum path_outcome outcome, bool slow)
+{
+	uint64_t now = clock_now_ns();
+
+	lock_take(&s->lock);
+	paths_failed(&s->paths, leg->path, outcome, slow, leg->random, now);
+	if (s->greeter == (int)leg->number)
+		s->greeter = -1;
+	lock_wake_all(&s->changed);
+	lock_drop(&s->lock);
+	leg->home = paths_rotate(&s->paths, leg->number, leg->home);
+}
+
+void
+session_dial_failed(struct session *s, struct leg *leg, const char *why, bool slow)
+{
+	static struct log_limit failed = LOG_LIMIT("dials failed");
+	const struct options_path *path = &s->options->paths[leg->path];
+	unsigned up, wanted;
+	bool closing;
+	double rest;
+
+	dial_failed(s, leg, PATH_DEAD, slow);
+	lock_take(&s->lock);
+	closing = s->verdict != VERDICT_NONE;
+	up = s->up;
+	wanted = s->paths.path[leg->path].wanted;
+	rest = (double)(s->paths.path[leg->path].next_ns - clock_now_ns()) / (double)SECOND;
+	lock_drop(&s->lock);
+	if (!closing)
+		log_limited(&failed, LOG_LOSS,
+	    "cannot connect to %s:%s: %s; retrying in %.1f s (%u of at least %u legs up)",
+	    path->host, path->port, why, rest > 0 && rest < 60 ? rest : 0, up, wanted);
+}
+
+/*
+ * The first greeting of a session is made by one leg alone, so that two
+ * receivers behind one name cannot both begin; the others wait for its end.
+ */
+bool
+session_hello(struct session *s, struct leg *leg, struct hello *hello)
+{
+	lock_take(&s->lock);
+	while (!s->bound && s->greeter != -1 && s->state != SESSION_OVER)
+		lock_wait(&s->changed, &s->lock);
+	if (s->state == SESSION_OVER) {
+		lock_drop(&s->lock);
+		return false;
+	}
+	if (!s->bound)
+		s->greeter = (int)leg->number;
+	memset(hello, 0, sizeof(*hello));
+	hello->role = ROLE_SENDER;
+	memcpy(hello->session, s->id, FRAME_ID);
+	memcpy(hello->instance, s->instance, FRAME_ID);
+	hello->leg = (uint16_t)leg->number;
+	hello->incarnation = leg->incarnation = ++leg->newest;
+	hello->required = s->checked ? FEATURE_CHECKSUM : 0;
+	hello->known = FEATURES_KNOWN;
+	memcpy(hello->phrase, s->options->phrase, 4);
+	hello->window = s->window;
+	hello->frame = s->frame;
+	hello->heartbeat_ms = (uint32_t)s->options->heartbeat_ms;
+	hello->timeout_ms = s->options->timeout_ms;
+	lock_drop(&s->lock);
+	return entropy_fill(hello->nonce, sizeof(hello->nonce)) == 0;
+}
+
+static uint64_t
+smaller_timeout(uint64_t mine_ms, uint64_t theirs_ms)
+{
+	if (mine_ms == 0 || (theirs_ms != 0 && theirs_ms < mine_ms))
+		mine_ms = theirs_ms;
+	return mine_ms * MS;
+}
+
+static const char *
+welcome_judge(const struct session *s, const struct leg *leg, const struct hello *w)
+{
+	if (memcmp(w->session, s->id, FRAME_ID) != 0)
+		return "a WELCOME to another session";
+	if (s->bound && memcmp(w->instance, s->instance, FRAME_ID) != 0)
+		return "a WELCOME from another receiver";
+	if (w->leg != leg->number || w->incarnation != leg->incarnation)
+		return "a WELCOME to another leg";
+	if (w->role != ROLE_RECEIVER)
+		return "a WELCOME from a sender";
+	if (((w->required & FEATURE_CHECKSUM) != 0) != s->checked)
+		return "a WELCOME with other features";
+	return NULL;
+}
+
+const char *
+session_welcome(struct session *s, struct leg *leg, const struct hello *w)
+{
+	const char *why;
+	bool first;
+
+	lock_take(&s->lock);
+	why = welcome_judge(s, leg, w);
+	first = why == NULL && !s->bound;
+	if (first) {
+		memcpy(s->instance, w->instance, FRAME_ID);
+		s->bound = true;
+		s->greeter = -1;
+		if (w->window < s->window)
+			s->window = w->window;
+		if (w->frame < s->frame)
+			s->frame = w->frame;
+		s->timeout_ns = smaller_timeout(s->options->timeout_ms, w->timeout_ms);
+		lock_wake_all(&s->changed);
+	}
+	lock_drop(&s->lock);
+	if (first) {
+		tx_agree(s->tx, s->window, s->frame);
+		session_progress(s);
+		log_line(LOG_RUN, "the receiver at %s takes the stream", leg->name);
+	}
+	return why;
+}
+
+/* No way leads to the receiver any more, or did at all. */
+static void
+refused_judge(struct session *s, const char *text)
+{
+	bool bound, all, delivered;
+	struct tx_state state;
+
+	tx_state(s->tx, &state);
+	delivered = state.finished && state.delivered == state.read;
+	lock_take(&s->lock);
+	bound = s->bound;
+	all = s->up == 0 && paths_all_refused(&s->paths);
+	lock_drop(&s->lock);
+	if (!all)
+		return;
+	if (!bound)
+		fail_status(s, FAIL_PROTOCOL, EXIT_REFUSED, text);
+	else if (delivered)
+		fail_status(s, FAIL_TIMEOUT, EXIT_UNCONFIRMED,
+		    "all was delivered, but the receiver that could confirm it is gone");
+	else
+		session_fail(s, FAIL_PROTOCOL,
+		    "no path leads to the receiver of this session any more");
+}
+
+const char *
+session_refused(struct session *s, struct leg *leg, const struct refuse *r)
+{
+	static struct log_limit refused = LOG_LIMIT("refusals");
+	const struct options_path *path = &s->options->paths[leg->path];
+	char text[320];
+
+	snprintf(text, sizeof(text), "refused by %s:%s: %s%s%s", path->host, path->port,
+	    refusal_text(r->reason), r->text[0] != '\0' ? "; " : "", r->text);
+	if (r->reason == REFUSE_STALE) {
+		dial_failed(s, leg, PATH_DEAD, false);
+		return "stale";
+	}
+	dial_failed(s, leg, PATH_REFUSED, false);
+	/* The next dial tries another address of the name. */
+	leg->address++;
+	log_limited(&refused, s->paths.count > 1 || s->bound ? LOG_LOSS : LOG_SESSION, "%s", text);
+	refused_judge(s, text);
+	return "refused";
+}
+
+void
+session_unwelcome(struct session *s, struct leg *leg)
+{
+	lock_take(&s->lock);
+	if (s->greeter == (int)leg->number)
+		s->greeter = -1;
+	lock_wake_all(&s->changed);
+	lock_drop(&s->lock);
+}
+
+/* The receiver's side */
+
+/* Always false: the HELLO is not accepted. */
+static bool
+refuse(struct refuse *r, enum refusal reason, const char *text)
+{
+	r->reason = reason;
+	snprintf(r->text, sizeof(r->text), "%s", text);
+	return false;
+}
+
+static bool
+refuse_busy(struct session *s, struct refuse *r, uint64_t now)
+{
+	char text[FRAME_REFUSE_TEXT];
+
+	if (s->up > 0)
+		return refuse(r, REFUSE_BUSY, "");
+	r->no_leg_ms = (now - s->down_ns) / MS;
+	snprintf(text, sizeof(text), "it has had no leg for %llu s",
+	    (unsigned long long)(r->no_leg_ms / 1000));
+	return refuse(r, REFUSE_BUSY, text);
+}
+
+/* What has nothing to do with this session yet. */
+static bool
+judge_hello(const struct session *s, const struct hello *h, struct refuse *r)
+{
+	static const uint8_t none[FRAME_ID];
+
+	memset(r, 0, sizeof(*r));
+	memcpy(r->session, h->session, FRAME_ID);
+	if (memcmp(h->phrase, s->options->phrase, 4) != 0)
+		return refuse(r, REFUSE_PHRASE, "");
+	if (h->role != ROLE_SENDER)
+		return refuse(r, REFUSE_ROLE, "");
+	if ((h->required & ~FEATURES_KNOWN) != 0)
+		return refuse(r, REFUSE_FEATURE, "");
+	if (memcmp(h->instance, none, FRAME_ID) != 0 &&
+	    memcmp(h->instance, s->instance, FRAME_ID) != 0)
+		return refuse(r, REFUSE_RECEIVER, "");
+	return true;
+}
+
+/* No leg has a connection, or is about to have one. */
+static bool
+at_rest_locked(const struct session *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->legs; i++)
+		if (s->leg[i]->pending_fd != -1)
+			return false;
+	return s->busy == 0;
+}
+
+/* A session begins here; one that brought nothing and is gone makes room. */
+static bool
+adopt_locked(struct session *s, const struct hello *h, struct refuse *r, uint64_t now)
+{
+	struct rx_state state;
+
+	/* Only a session that never got anywhere; its halves are at rest. */
+	if (s->bound) {
+		rx_state(s->rx, &state);
+		if (!at_rest_locked(s) || s->verdict != VERDICT_NONE || state.delivered > 0 ||
+		    state.stored > 0)
+			return refuse_busy(s, r, now);
+		log_line(LOG_LOSS, "a session that brought nothing makes room for another");
+	} else if (s->verdict != VERDICT_NONE)
+		return refuse_busy(s, r, now);
+	memcpy(s->id, h->session, FRAME_ID);
+	s->bound = true;
+	s->window = s->options->window_bytes < h->window ? s->options->window_bytes : h->window;
+	s->frame = h->frame;
+	if (s->frame > s->window / 4)
+		s->frame = (uint32_t)(s->window / 4);
+	s->checked = (h->required & FEATURE_CHECKSUM) != 0;
+	s->timeout_ns = smaller_timeout(s->options->timeout_ms, h->timeout_ms);
+	rx_agree(s->rx, s->window, s->checked);
+	session_progress(s);
+	return true;
+}
+
+/* Give the connection to the leg's thread, and make one for it if it is new. */
+static bool
+hand_over_locked(struct session *s, const struct hello *h, int fd, const char *name,
+    struct refuse *r)
+{
+	struct leg *leg = s->leg[h->leg];
+
+	if (h->incarnation <= leg->newest)
+		return refuse(r, REFUSE_STALE, "");
+	if (!leg->running) {
+		int error = worker_start(leg);
+
+		if (error != 0) {
+			log_line(LOG_ERROR, "cannot start a thread for leg %u: %s", leg->number,
+			    strerror(error));
+			return refuse(r, REFUSE_BUSY, "no thread for another leg");
+		}
+		leg->running = true;
+	}
+	leg->newest = h->incarnation;
+	if (leg->pending_fd != -1)
+		close(leg->pending_fd);
+	leg->pending_fd = fd;
+	leg->pending = *h;
+	snprintf(leg->pending_name, sizeof(leg->pending_name), "%s", name);
+	leg_due(leg, DUE_CLOSE);
+	return true;
+}
+
+bool
+session_admit(struct session *s, const struct hello *h, int fd, const char *name, struct refuse *r)
+{
+	uint64_t now = clock_now_ns();
+	bool good;
+
+	if (!judge_hello(s, h, r))
+		return false;
+	lock_take(&s->lock);
+	good = s->bound && memcmp(h->session, s->id, FRAME_ID) == 0;
+	if (!good) {
+		unsigned i;
+
+		good = adopt_locked(s, h, r, now);
+		for (i = 0; good && i < s->legs; i++)
+			s->leg[i]->newest = 0;
+	}
+	if (good)
+		good = hand_over_locked(s, h, fd, name, r);
+	lock_drop(&s->lock);
+	return good;
+}
+
+void
+session_make_welcome(struct session *s, const struct hello *h, struct hello *w)
+{
+	struct rx_state state;
+
+	rx_state(s->rx, &state);
+	*w = *h;
+	lock_take(&s->lock);
+	w->welcome = true;
+	w->role = ROLE_RECEIVER;
+	memcpy(w->instance, s->instance, FRAME_ID);
+	w->required = s->checked ? FEATURE_CHECKSUM : 0;
+	w->known = FEATURES_KNOWN;
+	w->window = s->window;
+	w->frame = s->frame;
+	w->heartbeat_ms = (uint32_t)s->options->heartbeat_ms;
+	w->timeout_ms = s->options->timeout_ms;
+	w->delivered = state.delivered;
+	lock_drop(&s->lock);
+}
+
+/* The main thread */
+
+/* Nobody was reached for so long that it ends. */
+static void
+judge_contact(struct session *s, uint64_t now)
+{
+	uint64_t wait_ns = s->options->wait_ms * MS;
+	bool refused;
+	char text[128];
+
+	if (wait_ns == 0 || now - s->start_ns < wait_ns)
+		return;
+	lock_take(&s->lock);
+	refused = s->sender && paths_any_refused(&s->paths);
+	lock_drop(&s->lock);
+	snprintf(text, sizeof(text), "no contact within %llu s",
+	    (unsigned long long)(s->options->wait_ms / 1000));
+	fail_status(s, FAIL_TIMEOUT, refused ? EXIT_REFUSED : EXIT_UNREACHED, text);
+}
+
+static void
+judge_progress(struct session *s, uint64_t now)
+{
+	uint64_t last = atomic_load_explicit(&s->progress_ns, memory_order_relaxed);
+	uint64_t quiet = now > last ? now - last : 0, most = s->timeout_ns;
+	bool unconfirmed = false;
+	struct tx_state state;
+	char text[128];
+
+	if (s->sender) {
+		tx_state(s->tx, &state);
+		unconfirmed = state.finished && state.delivered == state.read;
+		if (unconfirmed && (most == 0 || most > VERDICT_NS))
+			most = VERDICT_NS;
+	}
+	if (most == 0 || quiet < most)
+		return;
+	snprintf(text, sizeof(text), unconfirmed ?
+	    "all was delivered, but no confirmation came for %llu s" :
+	    "no progress for %llu s", (unsigned long long)(quiet / SECOND));
+	fail_status(s, FAIL_TIMEOUT, unconfirmed ? EXIT_UNCONFIRMED : EXIT_UNREACHED, text);
+}
+
+/* CLOSING: is everything said that can be said? */
+static bool
+closed_locked(const struct session *s, uint64_t now)
+{
+	if (now >= s->closing_ns)
+		return true;
+	return (s->due & DUE_PART) != 0 && s->busy == 0;
+}
+
+static void
+tick(struct session *s, enum session_state state, uint64_t now)
+{
+	if (s->rx != NULL && state != SESSION_CLOSING)
+		rx_look(s->rx);
+	if (state == SESSION_CONTACT)
+		judge_contact(s, now);
+	else if (state != SESSION_CLOSING)
+		judge_progress(s, now);
+	log_settle(false);
+}
+
+void
+session_run(struct session *s)
+{
+	uint64_t now = clock_now_ns(), next = now, until;
+
+	lock_take(&s->lock);
+	while (s->state != SESSION_OVER) {
+		now = clock_now_ns();
+		if (s->state == SESSION_CLOSING && closed_locked(s, now)) {
+			move_locked(s, SESSION_OVER);
+			break;
+		}
+		if (now >= next) {
+			enum session_state state = s->state;
+
+			lock_drop(&s->lock);
+			/* So late that the machine slept: judge at the next tick. */
+			if (now > next + SECOND)
+				session_progress(s);
+			tick(s, state, now);
+			next = clock_now_ns() + TICK_NS;
+			lock_take(&s->lock);
+			continue;
+		}
+		until = next;
+		if (s->state == SESSION_CLOSING && s->closing_ns < until)
+			until = s->closing_ns;
+		lock_wait_until(&s->changed, &s->lock, until);
+	}
+	nudge_locked(s);
+	lock_drop(&s->lock);
+}

@@ -1,0 +1,298 @@
+/*
+ * viamillipede: one pipe over many TCP connections.
+ *
+ * What crosses the wire.  The sender (tx) makes several connections to the
+ * receiver (rx), the legs of one session.  Each begins with a HELLO, which
+ * names the session, the leg and its incarnation, and a WELCOME, which names
+ * the receiver (frame.h has the tables).  Then the sender cuts the stream into
+ * frames, each with the offset of its first octet, and gives every frame to
+ * the first leg, in order of preference, that can take it now.  The receiver
+ * says on each leg how far it has received there and how far it has delivered;
+ * the sender sends nothing beyond what was delivered plus the window, and
+ * keeps every octet until it is acknowledged.  Both sides speak at least once
+ * a second on every leg.  When a leg dies, by a reset or by silence, what it
+ * held is sent again on others and it is dialled anew with a higher
+ * incarnation; its end of file means nothing to the stream.  The stream ends
+ * with FIN, which says its length and digest; with DONE, which the receiver
+ * says only after the consumer has taken everything and the output is closed;
+ * and with BYE, after which the receiver need not remember it.  FAIL says, in
+ * either direction and with a reason, that it will never be done.
+ *
+ * The life of one buffer.  At the sender the reader thread (tx.c) takes a chunk
+ * of a megabyte from a pool, reads standard input into it and publishes what
+ * it got in the window (window.c); if a leg is without work, it is woken.  The
+ * leg's thread (worker.c, outflow.c) cuts a frame from the chunk and sends
+ * header and payload in one call, straight from the chunk; a leg that dies
+ * leaves the frame to be cut again.  At the receiver the leg's thread
+ * (inflow.c) reads the header and asks for a way (order.c): if the frame is
+ * next it gets the turn, and the payload moves from the socket to standard
+ * output while it arrives; otherwise it is received into a buffer, which waits
+ * among the stored pieces until the writer thread (rx.c) has written all that
+ * lies before it.  When the consumer takes nothing, the rest of the frame goes
+ * into a buffer too, so no leg is ever left unread, and credit stops the
+ * sender.  The receiver's count comes back, the window moves, and the chunk
+ * returns to the pool when all of it is acknowledged.  A full window makes the
+ * reader wait, and with it the source.  End of file on standard input makes
+ * the last frame shorter and adds FIN.
+ *
+ * This file has the main thread: descriptors, options, signals, exit status.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chaos.h"
+#include "listener.h"
+#include "log.h"
+#include "net.h"
+#include "options.h"
+#include "rx.h"
+#include "session.h"
+#include "tx.h"
+#include "worker.h"
+
+#ifndef VERSION
+#define VERSION	"1.0"
+#endif
+
+/*
+ * Descriptors 0 to 2 that were closed by our parent are filled with ones that
+ * fail when they are used as what they are, so that no socket or file gets
+ * their number.
+ */
+static int
+fill_descriptors(void)
+{
+	static const int flags[3] = { O_WRONLY, O_RDONLY, O_RDWR };
+	int fd;
+
+	for (fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
+			continue;
+		if (open("/dev/null", flags[fd]) != fd)
+			return -1;
+	}
+	return 0;
+}
+
+/* Standard output under a number of its own, so that closing it frees no number below 3. */
+static int
+take_output(void)
+{
+	int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), null;
+
+	if (fd == -1)
+		return -1;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null == -1 || dup2(null, STDOUT_FILENO) == -1)
+		return -1;
+	close(null);
+	return fd;
+}
+
+/* Signals */
+
+static sigset_t ours;	/* [I] after main's first lines */
+
+/* Those that end us, unless our parent chose that they should not. */
+static void
+block_signals(void)
+{
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa;
+	size_t i;
+
+	sigemptyset(&ours);
+	for (i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+		if (sigaction(ending[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+			sigaddset(&ours, ending[i]);
+	pthread_sigmask(SIG_BLOCK, &ours, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void *
+signals(void *argument)
+{
+	struct session *s = argument;
+	int number;
+
+	for (;;)
+		if (sigwait(&ours, &number) == 0)
+			session_signal(s, number);
+	return NULL;
+}
+
+/* As if nobody had caught it, so that the parent sees what it was. */
+static void
+end_by_signal(int number)
+{
+	sigset_t set;
+
+	signal(number, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	kill(getpid(), number);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Start */
+
+static int
+start_thread_failed(const char *what, int error)
+{
+	log_line(LOG_ERROR, "cannot start %s: %s", what, strerror(error));
+	return -1;
+}
+
+static int
+make_legs(struct session *s)
+{
+	unsigned i, legs = s->sender ? s->options->threads : FRAME_LEGS;
+
+	for (i = 0; i < legs; i++) {
+		s->leg[i] = worker_new(s, i);
+		if (s->leg[i] == NULL) {
+			log_line(LOG_ERROR, "cannot make leg %u: %s", i, strerror(errno));
+			return -1;
+		}
+		s->legs = i + 1;
+	}
+	return 0;
+}
+
+static int
+start_tx(struct session *s)
+{
+	unsigned i;
+	int error;
+
+	s->tx = tx_new(s, STDIN_FILENO, s->window, s->frame, s->checked);
+	if (s->tx == NULL) {
+		log_line(LOG_ERROR, "cannot make the window: %s", strerror(errno));
+		return -1;
+	}
+	if (make_legs(s) == -1)
+		return -1;
+	if ((error = tx_start(s->tx)) != 0)
+		return start_thread_failed("the reader", error);
+	for (i = 0; i < s->legs; i++)
+		if ((error = worker_start(s->leg[i])) != 0)
+			return start_thread_failed("a leg", error);
+	return 0;
+}
+
+static int
+start_rx(struct session *s, struct listener *l)
+{
+	int output = take_output(), error;
+
+	if (output == -1 || (s->rx = rx_new(s, output)) == NULL) {
+		log_line(LOG_ERROR, "cannot take standard output: %s", strerror(errno));
+		return -1;
+	}
+	if (make_legs(s) == -1 || listener_open(l, s) == -1)
+		return -1;
+	if ((error = rx_start(s->rx)) != 0)
+		return start_thread_failed("the writer", error);
+	if ((error = listener_start(l)) != 0)
+		return start_thread_failed("the listener", error);
+	return 0;
+}
+
+/* What can be said to be wrong before anything is opened.  0, or -1 after saying it. */
+static int
+check_options(struct session *s)
+{
+	char why[OPTIONS_WHY_SIZE], names[NET_WHY];
+	const struct options *o = s->options;
+
+	if (o->chaos[0] != '\0' && chaos_parse(o->chaos, &s->chaos, why, sizeof(why)) == -1) {
+		log_line(LOG_ERROR, "%s", why);
+		return -1;
+	}
+	if ((s->chaos.kinds & CHAOS_CORRUPT) != 0 && s->sender && !o->checksum) {
+		log_line(LOG_ERROR, "chaos '%s' corrupts, which needs checksum", o->chaos);
+		return -1;
+	}
+	if (o->congestion[0] != '\0' && !net_congestion_known(o->congestion, names)) {
+		log_line(LOG_ERROR, "congestion '%s' is not known here; these are: %s",
+		    o->congestion, names);
+		return -1;
+	}
+	if (s->chaos.every != 0)
+		log_line(LOG_LOSS, "chaos: every %llu frames, seed %llu",
+		    (unsigned long long)s->chaos.every, (unsigned long long)s->chaos.seed);
+	return 0;
+}
+
+static int
+transfer(const struct options *o)
+{
+	static struct session session;
+	static struct listener listener;
+	struct session *s = &session;
+	pthread_t thread;
+	int error;
+
+	if (session_init(s, o) == -1) {
+		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (check_options(s) == -1)
+		return EXIT_USAGE;
+	if ((error = thread_start(&thread, "vmp-signals", signals, s)) != 0) {
+		start_thread_failed("the signals' thread", error);
+		return EXIT_FAILED;
+	}
+	thread_detach(thread);
+	if ((s->sender ? start_tx(s) : start_rx(s, &listener)) == -1)
+		return EXIT_FAILED;
+	session_run(s);
+	log_settle(true);
+	lock_take(&s->lock);
+	if (s->signal != 0 && s->verdict != VERDICT_DONE)
+		end_by_signal(s->signal);
+	error = s->status;
+	lock_drop(&s->lock);
+	return error;
+}
+
+static int
+print_out(void (*print)(FILE *))
+{
+	print(stdout);
+	return fflush(stdout) == 0 && ferror(stdout) == 0 ? EXIT_DELIVERED : EXIT_FAILED;
+}
+
+static void
+print_version(FILE *f)
+{
+	fprintf(f, "viamillipede %s\n", VERSION);
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct options options;
+	char why[OPTIONS_WHY_SIZE];
+
+	if (fill_descriptors() == -1)
+		return EXIT_FAILED;
+	block_signals();
+	if (options_parse(&options, argc, argv, why, sizeof(why)) == -1) {
+		log_line(LOG_ERROR, "%s", why);
+		return EXIT_USAGE;
+	}
+	if (options.mode == OPTIONS_HELP)
+		return print_out(options_usage);
+	if (options.mode == OPTIONS_VERSION)
+		return print_out(print_version);
+	log_open();
+	log_set(options.verbose);
+	/* Threads may be in a read or a write that never ends: none is waited for. */
+	exit(transfer(&options));
+}

@@ -1,0 +1,732 @@
+/*
+ * worker: one leg's thread.  See worker.h and, for its states, leg.h.  All of
+ * this file runs in the thread of the leg that it is given, but worker_new and
+ * worker_start.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "log.h"
+#include "rx.h"
+#include "session.h"
+#include "tx.h"
+
+#define SECOND		1000000000ULL
+#define MS		1000000ULL
+#define PART_NS		SECOND		/* last words must be read within this */
+#define TUNE_NS		(SECOND / 4)
+#define FAST		(100u << 20)	/* octets a second: no need to bound what is unsent */
+
+struct leg *
+worker_new(struct session *session, unsigned number)
+{
+	struct leg *leg = calloc(1, sizeof(*leg));
+
+	if (leg == NULL)
+		return NULL;
+	if (wake_init(&leg->wake) == -1) {
+		free(leg);
+		return NULL;
+	}
+	leg->session = session;
+	leg->tx = session->tx;
+	leg->rx = session->rx;
+	leg->number = number;
+	leg->pending_fd = leg->fd = -1;
+	leg->random = (number + 1) * 0x9e3779b97f4a7c15ULL ^ session->start_ns;
+	if (session->sender)
+		leg->home = leg->path = paths_home(&session->paths, number);
+	atomic_init(&leg->state, LEG_PARKED);
+	return leg;
+}
+
+static void
+state_move(struct leg *leg, enum leg_state to)
+{
+	static const char *const name[] = {
+		"parked", "dialling", "greeting", "up", "parting", "over"
+	};
+
+	if (log_wants(LOG_LEG + 2))
+		log_line(LOG_LEG + 2, "leg %u %s -> %s", leg->number,
+		    name[atomic_load(&leg->state)], name[to]);
+	atomic_store(&leg->state, to);
+}
+
+/* Jitter: Marsaglia's xorshift, "Xorshift RNGs", 2003. */
+static void
+stir(struct leg *leg)
+{
+	leg->random ^= leg->random << 13;
+	leg->random ^= leg->random >> 7;
+	leg->random ^= leg->random << 17;
+}
+
+/* Milliseconds for poll(2), rounded up. */
+static int
+poll_ms(uint64_t until, uint64_t now)
+{
+	if (until == UINT64_MAX)
+		return -1;
+	if (until <= now)
+		return 0;
+	return until - now > 3600 * SECOND ? 3600 * 1000 : (int)((until - now + MS - 1) / MS);
+}
+
+/* Heartbeats and other control frames */
+
+static void
+say_heartbeat(struct leg *leg, bool reply, uint64_t now)
+{
+	uint8_t payload[FRAME_HEARTBEAT_SIZE];
+	struct heartbeat h = { .seen = leg->in.taken };
+	struct tx_state state;
+
+	if (leg->tx != NULL) {
+		tx_state(leg->tx, &state);
+		h.next = state.next;
+		h.idle = state.starved;
+	}
+	pulse_beat(&leg->pulse, &h, reply, now);
+	outflow_control(leg, FRAME_HEARTBEAT, reply ? FRAME_REPLY : 0, 0, payload,
+	    heartbeat_encode(&h, payload));
+}
+
+static void
+say_status(struct leg *leg, bool all)
+{
+	uint8_t payload[FRAME_CONTROL_MAX];
+	struct status status;
+
+	rx_status(leg->rx, leg, all, &status);
+	outflow_control(leg, FRAME_STATUS, 0, 0, payload, status_encode(&status, payload));
+}
+
+static void
+say_verdict(struct leg *leg, unsigned due)
+{
+	uint8_t payload[FRAME_CONTROL_MAX];
+	struct done done = { .total = leg->session->total };
+
+	if ((due & DUE_DONE) != 0)
+		outflow_control(leg, FRAME_DONE, 0, 0, payload, done_encode(&done, payload));
+	if ((due & DUE_FAIL) != 0)
+		outflow_control(leg, FRAME_FAIL, 0, 0, payload,
+		    fail_encode(&leg->session->fail, payload));
+	if ((due & DUE_BYE) != 0)
+		outflow_control(leg, FRAME_BYE, 0, 0, NULL, 0);
+}
+
+/* Say what other threads want to be said.  NULL, or why the leg ends. */
+static const char *
+react(struct leg *leg, uint64_t now)
+{
+	unsigned due = atomic_exchange(&leg->due, 0);
+
+	if ((due & DUE_CLOSE) != 0)
+		return "replaced by its newer self";
+	if ((due & (DUE_STATUS | DUE_STATUS_ALL)) != 0 && leg->rx != NULL)
+		say_status(leg, (due & DUE_STATUS_ALL) != 0);
+	if ((due & DUE_REPLY) != 0)
+		say_heartbeat(leg, true, now);
+	if (atomic_load(&leg->state) != LEG_UP)
+		return NULL;
+	say_verdict(leg, due);
+	if ((due & DUE_PART) != 0) {
+		state_move(leg, LEG_PARTING);
+		leg->part_ns = now + PART_NS;
+		inflow_drain(leg);
+	}
+	return NULL;
+}
+
+static const char *
+take_heartbeat(struct leg *leg, const struct frame *frame, const uint8_t *payload)
+{
+	bool reply = (frame->flags & FRAME_REPLY) != 0;
+	struct heartbeat h;
+	const char *why = heartbeat_decode(&h, payload, frame->length);
+
+	if (why == NULL)
+		why = pulse_take(&leg->pulse, &h, reply, leg->out.sent, clock_now_ns());
+	if (why != NULL)
+		return why;
+	if (!reply)
+		atomic_fetch_or(&leg->due, DUE_REPLY);
+	if (leg->tx != NULL && reply)
+		tx_rtt(leg->tx, leg, leg->pulse.least_rtt_ns);
+	if (leg->rx != NULL && !rx_owed(leg->rx, h.next))
+		session_progress(leg->session);
+	return NULL;
+}
+
+static const char *
+take_status(struct leg *leg, const struct frame *frame, const uint8_t *payload)
+{
+	struct status status;
+	const char *why = status_decode(&status, payload, frame->length);
+
+	return why != NULL ? why : tx_status(leg->tx, leg, &status);
+}
+
+static const char *
+take_verdict(struct leg *leg, const struct frame *frame, const uint8_t *payload)
+{
+	const char *why = NULL;
+	struct done done;
+	struct fail fail;
+
+	if (frame->type == FRAME_BYE)
+		session_peer_bye(leg->session);
+	else if (frame->type == FRAME_DONE) {
+		why = done_decode(&done, payload, frame->length);
+		if (why == NULL)
+			session_peer_done(leg->session, &done);
+	} else {
+		why = fail_decode(&fail, payload, frame->length);
+		if (why == NULL)
+			session_peer_fail(leg->session, &fail);
+	}
+	return why;
+}
+
+const char *
+worker_control(struct leg *leg, const struct frame *frame, const uint8_t *payload)
+{
+	const char *why = NULL;
+	struct fin fin;
+
+	switch (frame->type) {
+	case FRAME_DATA:
+		return "DATA among control frames";
+	case FRAME_HEARTBEAT:
+		return take_heartbeat(leg, frame, payload);
+	case FRAME_STATUS:
+		return leg->tx == NULL ? "STATUS to a receiver" :
+		    take_status(leg, frame, payload);
+	case FRAME_FIN:
+		if (leg->rx == NULL)
+			return "FIN to a sender";
+		why = fin_decode(&fin, payload, frame->length);
+		return why != NULL ? why : rx_fin(leg->rx, frame->seq, &fin);
+	case FRAME_DONE:
+		if (leg->tx == NULL)
+			return "DONE to a receiver";
+		return take_verdict(leg, frame, payload);
+	case FRAME_FAIL:
+	case FRAME_BYE:
+		return take_verdict(leg, frame, payload);
+	}
+	return why;
+}
+
+/* Chaos */
+
+void
+worker_chaos(struct leg *leg)
+{
+	if (leg->chaos.spec != NULL && leg->chaos_now == 0)
+		leg->chaos_now = chaos_frame(&leg->chaos);
+}
+
+/* Neither read nor write until the peer has given up, or all is over. */
+static void
+stall(struct leg *leg)
+{
+#ifdef POLLRDHUP
+	short events = POLLRDHUP;
+#else
+	short events = 0;
+#endif
+	struct pollfd p[2] = {
+		{ .fd = leg->fd, .events = events },
+		{ .fd = wake_fd(&leg->wake), .events = POLLIN }
+	};
+	uint64_t end = clock_now_ns() + 20 * leg->session->heartbeat_ns, now;
+
+	while ((now = clock_now_ns()) < end && (atomic_load(&leg->due) & DUE_CLOSE) == 0 &&
+	    !session_over(leg->session)) {
+		poll(p, 2, poll_ms(end, now));
+		if (p[0].revents != 0)
+			break;
+		if (p[1].revents != 0)
+			wake_clear(&leg->wake);
+	}
+}
+
+static const char *
+chaos_act(struct leg *leg)
+{
+	unsigned kind = leg->chaos_now;
+	struct timespec ts = { 0 };
+
+	leg->chaos_now = 0;
+	switch (kind) {
+	case CHAOS_RESET:
+		net_abort(leg->fd);
+		return "chaos: reset";
+	case CHAOS_CLOSE:
+		return "chaos: closed";
+	case CHAOS_STALL:
+		stall(leg);
+		return "chaos: stalled";
+	case CHAOS_DELAY:
+		ts.tv_nsec = (long)chaos_delay_ms(&leg->chaos) * 1000000;
+		nanosleep(&ts, NULL);
+		return NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* Carrying */
+
+/* What follows from how fast the leg turned out to be. */
+static void
+tune(struct leg *leg, uint64_t rate, uint64_t queued, uint64_t now)
+{
+	uint64_t unsent = rate == 0 ? 128u << 10 : rate / 64;
+	struct net_info info;
+
+	if (leg->tuned_ns != 0 && now - leg->tuned_ns < TUNE_NS)
+		return;
+	leg->tuned_ns = now;
+	net_patience(leg->fd, (unsigned)(pulse_patience(&leg->pulse, queued, rate) / MS));
+	net_info(leg->fd, &info);
+	atomic_store_explicit(&leg->rtt_us, info.rtt_us, memory_order_relaxed);
+	atomic_store_explicit(&leg->retransmissions, info.retransmissions, memory_order_relaxed);
+	if (leg->tx == NULL)
+		return;
+	if (rate > FAST)
+		unsent = 1u << 30;
+	else if (unsent < 16u << 10)
+		unsent = 16u << 10;
+	if (unsent > 2 * (uint64_t)leg->out.unsent || unsent < leg->out.unsent / 2) {
+		leg->out.unsent = (unsigned)unsent;
+		net_unsent(leg->fd, leg->out.unsent);
+	}
+}
+
+/*
+ * Say what is due by the clock, and judge whether the leg lives.  *next_ns is
+ * when to do it again.  NULL, or why the leg ends.
+ */
+static const char *
+keep_time(struct leg *leg, uint64_t now, uint64_t *next_ns)
+{
+	struct tx_leg_state state = { 0 };
+	enum pulse_verdict verdict;
+	uint64_t due;
+
+	if (leg->tx != NULL)
+		tx_leg_state(leg->tx, leg, &state);
+	tune(leg, state.rate, state.in_flight, now);
+	due = pulse_due(&leg->pulse, state.rate);
+	if (now >= due) {
+		if (leg->rx != NULL)
+			say_status(leg, true);
+		say_heartbeat(leg, false, now);
+		due = pulse_due(&leg->pulse, state.rate);
+	}
+	verdict = pulse_judge(&leg->pulse,
+	    pulse_patience(&leg->pulse, state.in_flight, state.rate), now, next_ns);
+	if (verdict == PULSE_SILENT)
+		return "silent for too long";
+	if (verdict == PULSE_UNANSWERED)
+		return "nothing of what was sent arrives";
+	if (due < *next_ns)
+		*next_ns = due;
+	if (leg->rx != NULL) {
+		due = rx_status_due(leg->rx, leg, now);
+		if (due <= now) {
+			say_status(leg, false);
+			due = UINT64_MAX;
+		}
+	} else
+		due = tx_look_again(leg->tx, leg, now);
+	if (due < *next_ns)
+		*next_ns = due;
+	return NULL;
+}
+
+/* Sleep until the socket, the consumer, another thread or the clock has something. */
+static bool
+sleep_until(struct leg *leg, bool full, enum inflow_result in, uint64_t until, uint64_t now)
+{
+	struct pollfd p[3] = {
+		{ .fd = leg->fd, .events = full ? POLLOUT : 0 },
+		{ .fd = wake_fd(&leg->wake), .events = POLLIN },
+		{ .fd = -1, .events = POLLOUT }
+	};
+
+	if (in == INFLOW_TURN && leg->in.soon_ns < until)
+		until = leg->in.soon_ns;
+	else if (in == INFLOW_OUTPUT) {
+		p[2].fd = rx_output(leg->rx);
+		if (leg->in.full_ns + INFLOW_FULL_NS < until)
+			until = leg->in.full_ns + INFLOW_FULL_NS;
+	} else if (in == INFLOW_MORE)
+		until = now;
+	else if (in == INFLOW_EMPTY)
+		p[0].events |= POLLIN;
+	poll(p, 3, poll_ms(until, now));
+	if (p[1].revents != 0)
+		wake_clear(&leg->wake);
+	return in != INFLOW_EMPTY || (p[0].revents & ~POLLOUT) != 0;
+}
+
+static const char *
+end_text(enum inflow_result in, const char *why)
+{
+	switch (in) {
+	case INFLOW_END:
+		return "the peer closed it";
+	case INFLOW_FAILED:
+		return strerror(errno);
+	case INFLOW_BROKEN:
+		return why;
+	default:
+		return NULL;
+	}
+}
+
+/* The session ends: last words, then to the end of file.  true: it is reached. */
+static bool
+parted(struct leg *leg, bool *shut, uint64_t now)
+{
+	if (now >= leg->part_ns)
+		return true;
+	if (!*shut && !outflow_pending(&leg->out)) {
+		shutdown(leg->fd, SHUT_WR);
+		*shut = true;
+	}
+	return false;
+}
+
+/* From the first octet after the greeting to the leg's end; why it ended. */
+static const char *
+carry(struct leg *leg)
+{
+	enum inflow_result in = INFLOW_MORE;
+	enum outflow_result out;
+	const char *why = NULL, *end;
+	uint64_t now, next;
+	bool shut = false;
+
+	for (;;) {
+		now = clock_now_ns();
+		if ((end = react(leg, now)) != NULL || (end = keep_time(leg, now, &next)) != NULL)
+			return end;
+		out = outflow_send(leg);
+		if (out == OUTFLOW_FAILED)
+			return strerror(errno);
+		if (leg->chaos_now != 0 && (end = chaos_act(leg)) != NULL)
+			return end;
+		if (atomic_load(&leg->state) == LEG_PARTING) {
+			if (parted(leg, &shut, now))
+				return "the session is over";
+			if (leg->part_ns < next)
+				next = leg->part_ns;
+		}
+		if (atomic_load(&leg->due) != 0 || out == OUTFLOW_MORE)
+			next = now;
+		if (!sleep_until(leg, out == OUTFLOW_FULL, in, next, now))
+			continue;
+		in = inflow_read(leg, &why);
+		if ((end = end_text(in, why)) != NULL)
+			return end;
+	}
+}
+
+/* One connection, from the handshake on; leg->fd is closed at the end. */
+static void
+run(struct leg *leg, uint64_t rtt_ns)
+{
+	struct session *s = leg->session;
+	const char *why;
+
+	leg->up_ns = clock_now_ns();
+	leg->tuned_ns = 0;
+	leg->chaos_now = 0;
+	pulse_init(&leg->pulse, s->heartbeat_ns, rtt_ns, leg->up_ns);
+	inflow_init(&leg->in);
+	atomic_store(&leg->path_shown, leg->path);
+	if (leg->tx != NULL && !tx_join(leg->tx, leg, rtt_ns))
+		return;
+	if (leg->rx != NULL) {
+		rx_join(leg->rx, leg);
+		atomic_fetch_or(&leg->due, DUE_STATUS_ALL);
+	}
+	state_move(leg, LEG_UP);
+	atomic_fetch_or(&leg->due, session_leg_up(s, leg));
+	why = carry(leg);
+	if (log_wants(LOG_LEG))
+		log_line(LOG_LEG, "leg %u down: %s", leg->number, why);
+	outflow_stop(leg);
+	inflow_stop(leg);
+	if (leg->rx != NULL)
+		rx_part(leg->rx, leg);
+	if (leg->tx != NULL)
+		tx_part(leg->tx, leg);
+	stir(leg);
+	session_leg_down(s, leg, why);
+}
+
+/* Dialling */
+
+/* Wait for octets on the leg's connection.  0, or an errno. */
+static int
+await(struct leg *leg, uint64_t until)
+{
+	struct pollfd p[2] = {
+		{ .fd = leg->fd, .events = POLLIN },
+		{ .fd = wake_fd(&leg->wake), .events = POLLIN }
+	};
+	uint64_t now = clock_now_ns();
+
+	if (now >= until)
+		return ETIMEDOUT;
+	if (session_over(leg->session))
+		return ECANCELED;
+	poll(p, 2, poll_ms(until, now));
+	if (p[1].revents != 0)
+		wake_clear(&leg->wake);
+	return 0;
+}
+
+/* Say HELLO and read the answer.  0, or an errno. */
+static int
+converse(struct leg *leg, const struct hello *hello, unsigned patience_ms,
+    uint8_t answer[FRAME_GREETING])
+{
+	uint64_t until = clock_now_ns() + patience_ms * MS;
+	uint8_t octets[FRAME_GREETING];
+	size_t have = 0;
+	ssize_t n;
+	int error;
+
+	hello_encode(hello, octets);
+	/* The send buffer of a new connection has room for it. */
+	if (send(leg->fd, octets, sizeof(octets), MSG_NOSIGNAL) != (ssize_t)sizeof(octets))
+		return errno != 0 ? errno : EIO;
+	while (have < FRAME_GREETING) {
+		n = recv(leg->fd, answer + have, FRAME_GREETING - have, 0);
+		if (n > 0)
+			have += (size_t)n;
+		else if (n == 0)
+			return ECONNRESET;
+		else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+			return errno;
+		else if ((error = await(leg, until)) != 0)
+			return error;
+		if (have > 0 && !greeting_possible(answer, have))
+			return EPROTO;
+	}
+	return 0;
+}
+
+/* NULL: welcome.  Otherwise why not; the session was told. */
+static const char *
+answered(struct leg *leg, const uint8_t answer[FRAME_GREETING])
+{
+	struct refuse refuse;
+	struct hello welcome;
+	const char *why = "not a viamillipede receiver";
+
+	switch (greeting_kind(answer)) {
+	case GREETING_WELCOME:
+		why = hello_decode(&welcome, answer);
+		if (why == NULL)
+			why = session_welcome(leg->session, leg, &welcome);
+		break;
+	case GREETING_REFUSE:
+		why = refuse_decode(&refuse, answer);
+		if (why == NULL)
+			return session_refused(leg->session, leg, &refuse);
+		break;
+	case GREETING_VERSION:
+		memset(&refuse, 0, sizeof(refuse));
+		refuse.reason = REFUSE_VERSION;
+		return session_refused(leg->session, leg, &refuse);
+	case GREETING_HELLO:
+	case GREETING_ALIEN:
+		break;
+	}
+	if (why != NULL) {
+		leg->address++;
+		session_dial_failed(leg->session, leg, why, false);
+	}
+	return why;
+}
+
+/* The connection stands: greet, and carry if welcome. */
+static void
+greet(struct leg *leg, unsigned patience_ms)
+{
+	struct session *s = leg->session;
+	uint8_t answer[FRAME_GREETING];
+	struct hello hello;
+	uint64_t began;
+	int error;
+
+	state_move(leg, LEG_GREETING);
+	if (!session_hello(s, leg, &hello)) {
+		session_unwelcome(s, leg);
+		return;
+	}
+	began = clock_now_ns();
+	error = converse(leg, &hello, patience_ms, answer);
+	if (error == 0) {
+		if (answered(leg, answer) == NULL) {
+			outflow_init(&leg->out);
+			leg->checked = (hello.required & FEATURE_CHECKSUM) != 0;
+			run(leg, clock_now_ns() - began);
+		}
+		return;
+	}
+	/* What accepts and hangs up is a tunnel with nothing behind it. */
+	leg->address++;
+	session_dial_failed(s, leg, error == ECONNRESET ? "it hung up before it said anything" :
+	    error == EPROTO ? "not a viamillipede receiver" : strerror(error),
+	    error == ETIMEDOUT);
+}
+
+static void
+dial(struct leg *leg, unsigned patience_ms, unsigned again_ms)
+{
+	const struct options_path *path = &leg->session->options->paths[leg->path];
+	struct net_target target = {
+		.host = path->host, .port = path->port, .from = path->from,
+		.congestion = leg->session->options->congestion,
+		.patience_ms = patience_ms, .again_ms = again_ms, .first = leg->address
+	};
+	char why[NET_WHY];
+
+	state_move(leg, LEG_DIALLING);
+	stir(leg);
+	leg->fd = net_dial(&target, wake_fd(&leg->wake), leg->name, why);
+	if (leg->fd == -1) {
+		if (errno != ECANCELED)
+			session_dial_failed(leg->session, leg, why, errno == ETIMEDOUT);
+		return;
+	}
+	session_leg_busy(leg->session, true);
+	greet(leg, patience_ms);
+	close(leg->fd);
+	leg->fd = -1;
+	session_leg_busy(leg->session, false);
+	atomic_fetch_add(&leg->redials, 1);
+}
+
+static void
+park(struct leg *leg, uint64_t until)
+{
+	struct pollfd p = { .fd = wake_fd(&leg->wake), .events = POLLIN };
+
+	state_move(leg, LEG_PARKED);
+	poll(&p, 1, poll_ms(until, clock_now_ns()));
+}
+
+static void *
+dialler(void *argument)
+{
+	struct leg *leg = argument;
+	unsigned patience_ms, again_ms;
+	uint64_t again_ns;
+
+	for (;;) {
+		wake_clear(&leg->wake);
+		if (session_place(leg->session, leg, &patience_ms, &again_ms, &again_ns))
+			dial(leg, patience_ms, again_ms);
+		else if (again_ns == 0)
+			break;
+		else
+			park(leg, again_ns);
+	}
+	state_move(leg, LEG_OVER);
+	return NULL;
+}
+
+/* Being called */
+
+/* The connection that the listener handed over, if there is one. */
+static bool
+take_pending(struct leg *leg, struct hello *hello)
+{
+	struct session *s = leg->session;
+	bool there;
+
+	lock_take(&s->lock);
+	there = leg->pending_fd != -1;
+	if (there) {
+		leg->fd = leg->pending_fd;
+		leg->pending_fd = -1;
+		*hello = leg->pending;
+		memcpy(leg->name, leg->pending_name, sizeof(leg->name));
+		atomic_fetch_and(&leg->due, ~DUE_CLOSE);
+	}
+	lock_drop(&s->lock);
+	return there;
+}
+
+static void
+serve(struct leg *leg, const struct hello *hello)
+{
+	uint8_t greeting[FRAME_GREETING];
+	struct hello welcome;
+
+	state_move(leg, LEG_GREETING);
+	leg->incarnation = hello->incarnation;
+	leg->checked = (hello->required & FEATURE_CHECKSUM) != 0;
+	session_make_welcome(leg->session, hello, &welcome);
+	hello_encode(&welcome, greeting);
+	outflow_init(&leg->out);
+	outflow_greeting(leg, greeting);
+	session_leg_busy(leg->session, true);
+	run(leg, 0);
+	close(leg->fd);
+	leg->fd = -1;
+	session_leg_busy(leg->session, false);
+}
+
+static void *
+called(void *argument)
+{
+	struct leg *leg = argument;
+	struct hello hello;
+
+	while (!session_over(leg->session)) {
+		wake_clear(&leg->wake);
+		if (take_pending(leg, &hello))
+			serve(leg, &hello);
+		else
+			park(leg, UINT64_MAX);
+	}
+	state_move(leg, LEG_OVER);
+	return NULL;
+}
+
+int
+worker_start(struct leg *leg)
+{
+	pthread_t thread;
+	char name[32];
+	int error;
+
+	snprintf(name, sizeof(name), "vmp-leg-%u", leg->number);
+	chaos_leg_init(&leg->chaos, leg->session->chaos.every != 0 ? &leg->session->chaos : NULL,
+	    leg->number);
+	error = thread_start(&thread, name, leg->session->sender ? dialler : called, leg);
+	if (error == 0)
+		thread_detach(thread);
+	return error;
+}
