@@ -84,6 +84,7 @@ struct leg {
 	uint32_t incarnation;		/* [t] */
 	bool checked;			/* [t] payloads of the stream have checks */
 	uint64_t up_ns;			/* [t] since when */
+	bool carried;			/* [t] the receiver has some of the stream by it */
 	uint64_t part_ns;		/* [t] parting ends then */
 	uint64_t random;		/* [t] state of its own jitter */
 	struct pulse pulse;		/* [t] */

@@ -147,7 +147,11 @@ ready(uint64_t deadline_ns)
 	}
 }
 
-/* Write all of it, in one call unless the system takes only a part. */
+/*
+ * Write all of it, in one call unless the system takes only a part. Poll is
+ * not believed for ever: a terminal that has room for one byte, but needs two
+ * for a newline, is ready all the time.
+ */
 static enum written
 put(const char *text, size_t length, uint64_t deadline_ns)
 {
@@ -164,8 +168,11 @@ put(const char *text, size_t length, uint64_t deadline_ns)
 			out.torn = (size_t)n < length;
 			text += n;
 			length -= (size_t)n;
-		} else if (n == 0 || (errno != EINTR && errno != EAGAIN &&
-		    errno != EWOULDBLOCK))
+		} else if (n == -1 && (errno == EAGAIN ||
+		    errno == EWOULDBLOCK)) {
+			if (clock_now_ns() >= deadline_ns)
+				return WRITTEN_NOT_IN_TIME;
+		} else if (n == 0 || errno != EINTR)
 			return WRITTEN_NEVER;
 	}
 	return WRITTEN_ALL;
@@ -257,10 +264,11 @@ line_add_time(struct line *line)
  * control characters of terminals, too, and letters that write backwards.
  */
 static void
-line_add_text(struct line *line, const char *text, bool cut)
+line_add_text(struct line *line, const char *text)
 {
 	const size_t room = sizeof(line->text) - sizeof(ELLIPSIS "\n") + 1;
 	static const char digits[] = "0123456789abcdef";
+	bool cut = false;
 
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
@@ -290,15 +298,16 @@ line_add_text(struct line *line, const char *text, bool cut)
 static void
 line_make(struct line *line, const char *format, va_list arguments)
 {
-	char text[LOG_LINE_SIZE];
-	int n;
+	char text[LOG_LINE_SIZE];	/* more than fits behind the prefix */
 
 	memcpy(line->text, PREFIX, sizeof(PREFIX) - 1);
 	line->length = sizeof(PREFIX) - 1;
 	if (log_wants(STAMP_LEVEL))
 		line_add_time(line);
-	n = vsnprintf(text, sizeof(text), format, arguments);
-	line_add_text(line, n < 0 ? format : text, n >= (int)sizeof(text));
+	if (vsnprintf(text, sizeof(text), format, arguments) < 0)
+		line_add_text(line, format);
+	else
+		line_add_text(line, text);
 }
 
 static void	say(const char *format, va_list arguments) LOG_FORMAT(1, 0);

@@ -10,7 +10,6 @@
 #define EAGER_NS	(300 * SECOND)	/* dial every second for so long */
 #define PATIENCE_FIRST	5000		/* milliseconds; doubles up to the last */
 #define PATIENCE_LAST	40000
-#define BRIEF_NS	SECOND		/* a leg that was up for less had no success */
 
 void
 paths_init(struct paths *p, unsigned count, unsigned legs, uint64_t now_ns)
@@ -110,7 +109,7 @@ paths_joined(struct paths *p, unsigned path)
 }
 
 void
-paths_left(struct paths *p, unsigned path, uint64_t was_up_ns, uint64_t random, uint64_t now_ns)
+paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, uint64_t now_ns)
 {
 	struct path *h = &p->path[path];
 
@@ -118,7 +117,7 @@ paths_left(struct paths *p, unsigned path, uint64_t was_up_ns, uint64_t random, 
 	p->up--;
 	if (p->up == 0)
 		p->none_ns = now_ns;
-	if (was_up_ns >= BRIEF_NS) {
+	if (useful) {
 		h->failures = 0;
 		h->patience_ms = PATIENCE_FIRST;
 	} else

@@ -60,10 +60,12 @@ bool paths_choose(const struct paths *p, unsigned leg, unsigned home, uint64_t n
 /* How often a dial that is under way should try again meanwhile, milliseconds. */
 unsigned paths_again_ms(const struct paths *p, uint64_t now_ns);
 
-/* A leg joined, left after it had been up for a while, or did not get that far. */
+/*
+ * A leg joined; was lost again, after it had been of use (it carried some of
+ * the stream, or was up for a second) or not; or did not get that far.
+ */
 void paths_joined(struct paths *p, unsigned path);
-void paths_left(struct paths *p, unsigned path, uint64_t was_up_ns, uint64_t random,
-    uint64_t now_ns);
+void paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, uint64_t now_ns);
 void paths_failed(struct paths *p, unsigned path, enum path_outcome outcome, bool slow,
     uint64_t random, uint64_t now_ns);
 

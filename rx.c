@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -32,6 +33,7 @@
 #define WRITE_MOST	(256u << 10)	/* octets in one write, so that delivery is told */
 #define POOL_BUFFERS	16
 #define POOL_OCTETS	(4u << 20)	/* kept for the next use */
+#define MAPPED_LEAST	(128u << 10)
 #define SLACK_OCTETS	(4u << 20)	/* in buffers larger than what they hold */
 #define STATUS_NS	5000000ULL	/* a small advance is told so often */
 #define STATUS_LEAST	(16u << 10)
@@ -48,6 +50,7 @@ struct rx_leg {
 struct pooled {
 	struct order_buffer buffer;	/* first: the one is the other */
 	size_t used;			/* octets asked for */
+	size_t mapped;			/* octets of its mapping; 0 = from malloc */
 	uint8_t octets[];
 };
 
@@ -84,6 +87,40 @@ struct rx {
 	struct digest digest;		/* [t] */
 };
 
+/* Buffers */
+
+/*
+ * Large ones are mapped, so that what is given back is given back to the
+ * system: with a heap for each thread the holes of a full window add up.
+ */
+static struct pooled *
+pooled_new(size_t n)
+{
+	size_t size = sizeof(struct pooled) + n;
+	struct pooled *p;
+
+	if (n < MAPPED_LEAST) {
+		p = malloc(size);
+		if (p != NULL)
+			p->mapped = 0;
+		return p;
+	}
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	p->mapped = size;
+	return p;
+}
+
+static void
+pooled_free(struct pooled *p)
+{
+	if (p->mapped != 0)
+		munmap(p, p->mapped);
+	else
+		free(p);
+}
+
 struct rx *
 rx_new(struct session *session, int fd)
 {
@@ -115,13 +152,11 @@ rx_free(struct rx *rx)
 {
 	order_free(&rx->order);
 	while (rx->pooled > 0)
-		free(rx->pool[--rx->pooled]);
+		pooled_free(rx->pool[--rx->pooled]);
 	lock_cond_free(&rx->work);
 	lock_free(&rx->lock);
 	free(rx);
 }
-
-/* Buffers */
 
 /* Called by order.c under the lock, like everything that touches its books. */
 static void
@@ -133,7 +168,7 @@ release_locked(struct order_buffer *buffer, void *cookie)
 	rx->slack -= buffer->size - p->used;
 	if (rx->pooled == POOL_BUFFERS || buffer->size < 4096 ||
 	    rx->pool_octets + buffer->size > POOL_OCTETS) {
-		free(p);
+		pooled_free(p);
 		return;
 	}
 	rx->pool[rx->pooled++] = p;
@@ -174,7 +209,7 @@ rx_buffer(struct rx *rx, size_t n)
 		rx->slack += p->buffer.size - n;
 	lock_drop(&rx->lock);
 	if (p == NULL) {
-		p = malloc(sizeof(*p) + n);
+		p = pooled_new(n);
 		if (p == NULL)
 			return NULL;
 		p->buffer.size = n;

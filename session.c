@@ -22,6 +22,7 @@
 #define KEEP_NS		(60 * SECOND)	/* the receiver keeps its verdict so long */
 #define VERDICT_NS	(90 * SECOND)	/* the sender waits so long for it */
 #define TICK_NS		SECOND
+#define WINDOW_MOST	((uint64_t)512 << 20)
 #define DEFAULT_FRAME	(1u << 20)
 
 static const char *
@@ -52,6 +53,23 @@ move_locked(struct session *s, enum session_state to)
 	lock_wake_all(&s->changed);
 }
 
+/*
+ * Unless it is fixed, the window may grow to 512 MiB or an eighth of memory,
+ * whichever is less, and is never below its default.
+ */
+static uint64_t
+window_most(const struct options *options)
+{
+	uint64_t most = options->window_bytes;
+#ifdef _SC_PHYS_PAGES
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	if (pages > 0 && size > 0 && (uint64_t)pages / 8 * (uint64_t)size > most)
+		most = (uint64_t)pages / 8 * (uint64_t)size;
+#endif
+	return most < WINDOW_MOST ? most : WINDOW_MOST;
+}
+
 int
 session_init(struct session *s, const struct options *options)
 {
@@ -62,7 +80,8 @@ session_init(struct session *s, const struct options *options)
 	s->start_ns = s->down_ns = clock_now_ns();
 	s->timeout_ns = options->timeout_ms * MS;
 	s->heartbeat_ns = options->heartbeat_ms * MS;
-	s->window = options->window_bytes;
+	s->window = options->window_given ? options->window_bytes : window_most(options);
+	s->wish = s->window;
 	s->frame = options->frame_given ? (uint32_t)options->frame_bytes : DEFAULT_FRAME;
 	if (s->frame > s->window / 4)
 		s->frame = (uint32_t)(s->window / 4);
@@ -328,6 +347,7 @@ session_leg_down(struct session *s, struct leg *leg, const char *why)
 {
 	static struct log_limit lost = LOG_LIMIT("legs lost");
 	uint64_t now = clock_now_ns();
+	bool useful = leg->carried || now - leg->up_ns >= SECOND;
 	bool closing, suspended = false;
 	unsigned up;
 
@@ -337,7 +357,7 @@ session_leg_down(struct session *s, struct leg *leg, const char *why)
 	if (!closing)
 		s->losses++;
 	if (s->sender)
-		paths_left(&s->paths, leg->path, now - leg->up_ns, leg->random, now);
+		paths_left(&s->paths, leg->path, useful, leg->random, now);
 	if (up == 0) {
 		s->down_ns = now;
 		if (!closing) {
@@ -638,7 +658,7 @@ adopt_locked(struct session *s, const struct hello *h, struct refuse *r, uint64_
 		return refuse_busy(s, r, now);
 	memcpy(s->id, h->session, FRAME_ID);
 	s->bound = true;
-	s->window = s->options->window_bytes < h->window ? s->options->window_bytes : h->window;
+	s->window = s->wish < h->window ? s->wish : h->window;
 	s->frame = h->frame;
 	if (s->frame > s->window / 4)
 		s->frame = (uint32_t)(s->window / 4);

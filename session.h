@@ -66,6 +66,7 @@ struct session {
 	uint8_t instance[FRAME_ID];	/* [s] receiver: [I] */
 	bool bound;			/* [s] the peer is known */
 	int greeter;			/* [s] the leg that greets first; -1 = none */
+	uint64_t wish;			/* [I] our window, before anything is agreed */
 	uint64_t window;		/* [s] agreed, with the next four */
 	uint32_t frame;
 	bool checked;

@@ -23,6 +23,7 @@
 
 #define PIPE_SIZE	(1 << 20)
 #define SMALL		(64u << 10)	/* less than this is worth waiting for */
+#define REACH_FIRST	(8u << 20)	/* stays in the processor's cache, more or less */
 #define LATE_LEAST_NS	200000000ULL
 #define LOOK_NS		50000000ULL	/* how often a leg without work looks for late frames */
 
@@ -51,14 +52,14 @@ struct tx {
 };
 
 struct tx *
-tx_new(struct session *session, int fd, uint64_t window, uint32_t frame, bool digest)
+tx_new(struct session *session, int fd, uint64_t window, bool all, uint32_t frame, bool digest)
 {
 	struct tx *tx = calloc(1, sizeof(*tx));
 	unsigned i;
 
 	if (tx == NULL)
 		return NULL;
-	if (window_init(&tx->window, window, frame) == -1) {
+	if (window_init(&tx->window, window, all ? 0 : REACH_FIRST, frame) == -1) {
 		free(tx);
 		errno = ENOMEM;
 		return NULL;
@@ -324,13 +325,34 @@ entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_
 	return NULL;
 }
 
+/*
+ * What the network can hold: the legs' rates together times the longest round
+ * trip, twice over for a connection that tries whether there is more, and as
+ * much again behind a hole that is filled after a round trip.
+ */
+static uint64_t
+need_locked(const struct tx *tx)
+{
+	uint64_t rate = 0, rtt = 0;
+	const struct pace *p;
+	unsigned i;
+
+	for (i = 0; i < tx->ranked; i++) {
+		p = &tx->pace[tx->rank[i]];
+		rate += p->rate;
+		if (p->rtt_ns > rtt)
+			rtt = p->rtt_ns;
+	}
+	return rate / 1000 * (rtt / 1000) / 1000 * 4;
+}
+
 const char *
 tx_status(struct tx *tx, struct leg *leg, const struct status *status)
 {
 	struct leg *list[FRAME_LEGS];
-	uint64_t gain = 0, more;
+	uint64_t gain = 0, more, reach = 0;
 	unsigned count = 0;
-	bool failed = false, settled;
+	bool failed = false, grown = false, settled;
 	const char *why;
 
 	(void)leg;
@@ -342,6 +364,8 @@ tx_status(struct tx *tx, struct leg *leg, const struct status *status)
 		    &failed);
 		gain += tx->window.delivered - more;
 		tx->blocked = status->blocked;
+		grown = window_stretch(&tx->window, need_locked(tx));
+		reach = tx->window.reach;
 		count = call_all_locked(tx, list);
 	}
 	settled = window_settled(&tx->window);
@@ -349,6 +373,9 @@ tx_status(struct tx *tx, struct leg *leg, const struct status *status)
 		lock_wake(&tx->room);
 	lock_drop(&tx->lock);
 	wake_all(list, count);
+	if (grown)
+		log_line(LOG_DECISION, "using %llu MiB of the window: the network holds that much",
+		    (unsigned long long)(reach >> 20));
 	if (failed)
 		session_fail_errno(tx->session, FAIL_RESOURCE, "cannot note what arrived", ENOMEM);
 	if (gain > 0 || settled)

@@ -19,8 +19,13 @@ struct leg;
 struct session;
 struct tx;
 
-/* NULL with errno.  Enlarges the pipe that fd is, where it is one. */
-struct tx *tx_new(struct session *session, int fd, uint64_t window, uint32_t frame, bool digest);
+/*
+ * NULL with errno.  `all': use all of the window from the beginning, instead of
+ * as much as the network turns out to need.  Enlarges the pipe that fd is, where it is
+ * one.
+ */
+struct tx *tx_new(struct session *session, int fd, uint64_t window, bool all, uint32_t frame,
+    bool digest);
 /* Starts the reader; 0, or an errno. */
 int tx_start(struct tx *tx);
 /* No thread but the caller's may use it any more. */

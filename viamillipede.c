@@ -170,7 +170,8 @@ start_tx(struct session *s)
 	unsigned i;
 	int error;
 
-	s->tx = tx_new(s, STDIN_FILENO, s->window, s->frame, s->checked);
+	s->tx = tx_new(s, STDIN_FILENO, s->window, s->options->window_given, s->frame,
+	    s->checked);
 	if (s->tx == NULL) {
 		log_line(LOG_ERROR, "cannot make the window: %s", strerror(errno));
 		return -1;

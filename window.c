@@ -23,7 +23,7 @@ struct window_chunk {
 };
 
 int
-window_init(struct window *w, uint64_t window, uint32_t frame)
+window_init(struct window *w, uint64_t window, uint64_t reach, uint32_t frame)
 {
 	uint32_t size = frame > WINDOW_CHUNK ? frame : WINDOW_CHUNK;
 
@@ -31,6 +31,7 @@ window_init(struct window *w, uint64_t window, uint32_t frame)
 	if (size > window / 4)
 		size = (uint32_t)(window / 4);
 	w->window = window;
+	w->reach = reach == 0 || reach > window ? window : reach;
 	w->frame = frame;
 	w->chunk_size = size;
 	w->slots = (size_t)(window / size) + 2;
@@ -65,6 +66,8 @@ window_agree(struct window *w, uint64_t window, uint32_t frame)
 {
 	if (window < w->window)
 		w->window = window;
+	if (w->reach > w->window)
+		w->reach = w->window;
 	if (frame < w->frame)
 		w->frame = frame;
 	if (w->frame > w->window / 4)
@@ -140,7 +143,7 @@ uint8_t *
 window_room(struct window *w, size_t *n)
 {
 	/* Before the handshake one chunk is enough to start with at once. */
-	uint64_t most = w->agreed ? w->base + w->window : w->chunk_size;
+	uint64_t most = w->agreed ? w->base + w->reach : w->chunk_size;
 	uint32_t at = (uint32_t)(w->end % w->chunk_size);
 	struct window_chunk **slot = chunk_slot(w, w->end);
 
@@ -395,13 +398,32 @@ fresh(const struct window *w)
 {
 	uint64_t n = w->end - w->next;
 
-	if (w->limit <= w->next || w->charged + WINDOW_CHARGE > w->window)
+	if (w->limit <= w->next || w->charged + WINDOW_CHARGE > w->reach)
 		return 0;
 	if (n > w->limit - w->next)
 		n = w->limit - w->next;
-	if (n > w->window - w->charged)
-		n = w->window - w->charged;
+	if (n > w->reach - w->charged)
+		n = w->reach - w->charged;
 	return n;
+}
+
+bool
+window_stretch(struct window *w, uint64_t need)
+{
+	/* Exhausted: the reader waits for room, or a leg for credit of ours. */
+	bool kept = w->end - w->base + w->chunk_size > w->reach;
+	bool sent = w->charged + w->frame > w->reach;
+
+	if (w->reach >= need || w->reach == w->window || !(kept || sent))
+		return false;
+	/* What is here in order and not delivered waits for the consumer. */
+	if (w->base - w->delivered > w->reach / 4)
+		return false;
+	/* What is read and not sent waits for a leg, which more room would not help. */
+	if (w->end - w->next > w->reach / 2)
+		return false;
+	w->reach = w->reach > w->window / 2 ? w->window : 2 * w->reach;
+	return true;
 }
 
 uint64_t
@@ -571,10 +593,10 @@ window_audit(const struct window *w)
 
 	if (w->base > w->next || w->next > w->end || w->delivered > w->base)
 		return "base, next, end or delivered out of order";
-	if (w->end - w->base > w->window && w->agreed)
-		return "more kept than the window";
-	if (w->charged > w->window)
-		return "more charged than the window";
+	if (w->reach > w->window || (w->end - w->base > w->reach && w->agreed))
+		return "more kept than the reach";
+	if (w->charged > w->reach)
+		return "more charged than the reach";
 	if (w->next > w->limit && w->next > 0)
 		return "cut beyond the credit";
 	if (ranges_first(&w->acked, &lo, &hi) && lo <= w->base)

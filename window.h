@@ -25,8 +25,9 @@
  *     lowest first).  So an octet that is not acknowledged is never forgotten.
  *  3. [base, end) is in memory; a chunk is given back when it lies below base
  *     and no leg still sends from it.
- *  4. end - base <= window, and the charges of the frames cut beyond
- *     `delivered' (each max(length, WINDOW_CHARGE)) are at most the window.
+ *  4. reach <= window and never shrinks; end - base <= reach, and the charges
+ *     of the frames cut beyond `delivered' (each max(length, WINDOW_CHARGE))
+ *     are at most the reach.
  *  5. On one leg and incarnation, the receiver's count of received octets
  *     names a prefix of what was cut for that leg, in order.  It only grows.
  */
@@ -75,6 +76,7 @@ struct window_charge {
 
 struct window {
 	uint64_t window;	/* agreed, or our own wish before */
+	uint64_t reach;		/* how much of it is used now */
 	uint32_t frame;		/* largest payload, agreed */
 	bool agreed;
 	uint32_t chunk_size;
@@ -115,7 +117,8 @@ struct window_frame {
 	bool copy;
 };
 
-int window_init(struct window *w, uint64_t window, uint32_t frame);
+/* reach 0 = all of the window from the beginning. */
+int window_init(struct window *w, uint64_t window, uint64_t reach, uint32_t frame);
 void window_free(struct window *w);
 
 /* The handshake's result: both at most what window_init was given. */
@@ -156,6 +159,13 @@ const char *window_received(struct window *w, unsigned leg, uint32_t incarnation
     uint64_t received, uint64_t *gain, bool *failed);
 const char *window_delivered(struct window *w, uint64_t delivered, uint64_t limit,
     uint64_t *gain, bool *failed);
+
+/*
+ * Use more of the window if that is what the source waits for and the network
+ * needs so much (`need' octets), never because the consumer is slow.  true: it
+ * grew.
+ */
+bool window_stretch(struct window *w, uint64_t need);
 
 /* Octets on this leg that are cut and not acknowledged. */
 static inline uint64_t

@@ -174,8 +174,15 @@ take_status(struct leg *leg, const struct frame *frame, const uint8_t *payload)
 {
 	struct status status;
 	const char *why = status_decode(&status, payload, frame->length);
+	unsigned i;
 
-	return why != NULL ? why : tx_status(leg->tx, leg, &status);
+	if (why == NULL)
+		why = tx_status(leg->tx, leg, &status);
+	for (i = 0; why == NULL && i < status.count && !leg->carried; i++)
+		leg->carried = status.entry[i].leg == leg->number &&
+		    status.entry[i].incarnation == leg->incarnation &&
+		    status.entry[i].received > 0;
+	return why;
 }
 
 static const char *
@@ -457,6 +464,7 @@ run(struct leg *leg, uint64_t rtt_ns)
 	leg->up_ns = clock_now_ns();
 	leg->tuned_ns = 0;
 	leg->chaos_now = 0;
+	leg->carried = false;
 	pulse_init(&leg->pulse, s->heartbeat_ns, rtt_ns, leg->up_ns);
 	inflow_init(&leg->in);
 	atomic_store(&leg->path_shown, leg->path);
