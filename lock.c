@@ -13,10 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifdef __has_include
-#if __has_include(<sys/prctl.h>)
+#ifdef __linux__
 #include <sys/prctl.h>
-#endif
 #endif
 
 #include "lock.h"

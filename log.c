@@ -51,7 +51,7 @@ static struct {
 	bool busy;		/* [l] */
 	bool stalled;		/* [l] a line was dropped since the last one */
 	uint64_t lost;		/* [l] lines dropped and not yet told of */
-	bool torn;		/* [b] the last line lacks its end */
+	size_t torn;		/* [b] bytes that the last line lacks */
 	int fd;			/* [I] */
 	bool prompt;		/* [I] fd never blocks */
 } out = { .lock = LOCK_INITIALIZER, .fd = STDERR_FILENO };
@@ -165,9 +165,9 @@ put(const char *text, size_t length, uint64_t deadline_ns)
 		ask = true;
 		n = write(out.fd, text, length);
 		if (n > 0) {
-			out.torn = (size_t)n < length;
 			text += n;
 			length -= (size_t)n;
+			out.torn = length;
 		} else if (n == -1 && (errno == EAGAIN ||
 		    errno == EWOULDBLOCK)) {
 			if (clock_now_ns() >= deadline_ns)
@@ -178,24 +178,41 @@ put(const char *text, size_t length, uint64_t deadline_ns)
 	return WRITTEN_ALL;
 }
 
-/* By whoever has set busy: what was torn or lost, then the line. */
 static enum written
-put_after(const struct line *line, uint64_t lost, uint64_t deadline_ns)
+put_note(uint64_t lost, uint64_t deadline_ns)
+{
+	char note[128];
+	int n = snprintf(note, sizeof(note), PREFIX "%" PRIu64 " message%s lost "
+	    "here: standard error did not take them\n", lost,
+	    lost == 1 ? "" : "s");
+
+	return put(note, (size_t)n, deadline_ns);
+}
+
+/*
+ * By whoever has set busy: the end of a torn line, what was lost, then the
+ * line. In *lost is what was lost before, and then what remains to be told. A
+ * line that lacks only its newline is not lost: that comes with the next.
+ */
+static enum written
+put_after(const struct line *line, uint64_t *lost, uint64_t deadline_ns)
 {
 	enum written done = WRITTEN_ALL;
-	char note[128];
-	int n;
 
-	if (out.torn)
+	if (out.torn > 0)
 		done = put("\n", 1, deadline_ns);
-	if (done == WRITTEN_ALL && lost > 0) {
-		n = snprintf(note, sizeof(note), PREFIX "%" PRIu64 " message%s "
-		    "lost here: standard error did not take them\n", lost,
-		    lost == 1 ? "" : "s");
-		done = put(note, (size_t)n, deadline_ns);
+	if (done == WRITTEN_ALL && *lost > 0) {
+		done = put_note(*lost, deadline_ns);
+		if (done == WRITTEN_ALL || out.torn == 1)
+			*lost = 0;
 	}
-	if (done == WRITTEN_ALL)
-		done = put(line->text, line->length, deadline_ns);
+	if (done != WRITTEN_ALL) {
+		++*lost;
+		return done;
+	}
+	done = put(line->text, line->length, deadline_ns);
+	if (done != WRITTEN_ALL && out.torn != 1)
+		++*lost;
 	return done;
 }
 
@@ -224,17 +241,15 @@ emit(const struct line *line)
 	}
 	out.busy = true;
 	lost = out.lost;
+	out.lost = 0;		/* others may be lost meanwhile */
 	lock_drop(&out.lock);
 
-	done = put_after(line, lost, deadline);
+	done = put_after(line, &lost, deadline);
 
 	lock_take(&out.lock);
 	out.busy = false;
 	out.stalled = done == WRITTEN_NOT_IN_TIME;
-	if (done == WRITTEN_ALL)
-		out.lost -= lost;	/* others may have been lost since */
-	else
-		out.lost++;
+	out.lost += lost;
 	lock_wake(&out.freed);
 	lock_drop(&out.lock);
 }

@@ -87,7 +87,8 @@ _Noreturn void	log_die(const char *format, ...) LOG_FORMAT(1, 2);
  * Repeated events. In each period of LOG_LIMIT_PERIOD_S the first
  * LOG_LIMIT_LINES are printed and the others counted; the count is told as
  * "KEY: and 214 more like it in 10 s" when the next event comes after the
- * period, or by log_settle. A limit has static storage, one for each kind of event:
+ * period, or by log_settle. A limit has static storage, one for each kind of
+ * event:
  *
  *	static struct log_limit lost = LOG_LIMIT("legs lost");
  *	log_limited(&lost, LOG_LOSS, "leg %u lost: %s", leg, why);

@@ -564,15 +564,17 @@ take_together(struct parse *p)
 {
 	const struct word *frame = find_word("frame", TX);
 	struct options *o = p->o;
-	char a[24], b[24], c[24];
 
 	o->frame_given = p->given[frame - words];
 	o->window_given = p->given[find_word("window", BOTH) - words];
-	if (o->frame_bytes > o->window_bytes / 4)
+	if (o->frame_bytes > o->window_bytes / 4) {
+		char a[24], b[24], c[24];
+
 		return fail(p, "frame \"%s\" is more than a quarter of the "
 		    "window of %s; legal: %s, here at most %s",
 		    size_text(o->frame_bytes, a), size_text(o->window_bytes, b),
 		    frame->range, size_text(o->window_bytes / 4, c));
+	}
 	return 0;
 }
 

@@ -31,8 +31,9 @@
 #define PIPE_SIZE	(1 << 20)
 #define WRITE_PIECES	16
 #define WRITE_MOST	(256u << 10)	/* octets in one write, so that delivery is told */
-#define POOL_BUFFERS	16
-#define POOL_OCTETS	(4u << 20)	/* kept for the next use */
+#define POOL_BUFFERS	32
+#define POOL_OCTETS	(4u << 20)	/* kept for the next use, or more while */
+#define POOL_SUM	(20u << 20)	/* this holds those in use as well */
 #define MAPPED_LEAST	(128u << 10)
 #define SLACK_OCTETS	(4u << 20)	/* in buffers larger than what they hold */
 #define STATUS_NS	5000000ULL	/* a small advance is told so often */
@@ -83,6 +84,7 @@ struct rx {
 	struct pooled *pool[POOL_BUFFERS];	/* [w] last in, first out */
 	unsigned pooled;		/* [w] */
 	size_t pool_octets;		/* [w] */
+	size_t live;			/* [w] octets of buffers in use */
 	size_t slack;			/* [w] */
 	struct digest digest;		/* [t] */
 };
@@ -164,10 +166,13 @@ release_locked(struct order_buffer *buffer, void *cookie)
 {
 	struct pooled *p = (struct pooled *)buffer;
 	struct rx *rx = cookie;
+	size_t most;
 
 	rx->slack -= buffer->size - p->used;
+	rx->live -= buffer->size;
+	most = rx->live + POOL_OCTETS < POOL_SUM ? POOL_SUM - rx->live : POOL_OCTETS;
 	if (rx->pooled == POOL_BUFFERS || buffer->size < 4096 ||
-	    rx->pool_octets + buffer->size > POOL_OCTETS) {
+	    rx->pool_octets + buffer->size > most) {
 		pooled_free(p);
 		return;
 	}
@@ -207,11 +212,16 @@ rx_buffer(struct rx *rx, size_t n)
 	p = pool_take_locked(rx, n);
 	if (p != NULL)
 		rx->slack += p->buffer.size - n;
+	rx->live += p != NULL ? p->buffer.size : n;
 	lock_drop(&rx->lock);
 	if (p == NULL) {
 		p = pooled_new(n);
-		if (p == NULL)
+		if (p == NULL) {
+			lock_take(&rx->lock);
+			rx->live -= n;
+			lock_drop(&rx->lock);
 			return NULL;
+		}
 		p->buffer.size = n;
 		p->buffer.data = p->octets;
 		p->buffer.release = release_locked;

@@ -143,17 +143,6 @@ verdict_locked(struct session *s, enum session_verdict verdict, int status)
 }
 
 static void
-fail_locked(struct session *s, enum failure reason, int status, const char *text)
-{
-	if (!verdict_locked(s, VERDICT_FAILED, status))
-		return;
-	s->fail.reason = reason;
-	snprintf(s->fail.text, sizeof(s->fail.text), "%s", text);
-	say_locked(s, DUE_FAIL);
-	close_locked(s, keep_ns(s));
-}
-
-static void
 fail_status(struct session *s, enum failure reason, int status, const char *text)
 {
 	bool first;
@@ -161,11 +150,20 @@ fail_status(struct session *s, enum failure reason, int status, const char *text
 	if (s->rx != NULL)
 		rx_stop(s->rx);
 	lock_take(&s->lock);
-	first = s->verdict == VERDICT_NONE;
-	fail_locked(s, reason, status, text);
+	first = verdict_locked(s, VERDICT_FAILED, status);
+	if (first) {
+		s->fail.reason = reason;
+		snprintf(s->fail.text, sizeof(s->fail.text), "%s", text);
+	}
 	lock_drop(&s->lock);
-	if (first)
-		log_line(LOG_ERROR, "%s", text);
+	if (!first)
+		return;
+	/* Said here before the peer hears of it, because then all may soon be over. */
+	log_line(LOG_ERROR, "%s", text);
+	lock_take(&s->lock);
+	say_locked(s, DUE_FAIL);
+	close_locked(s, keep_ns(s));
+	lock_drop(&s->lock);
 }
 
 void
@@ -247,12 +245,14 @@ session_peer_fail(struct session *s, const struct fail *fail)
 	lock_take(&s->lock);
 	first = verdict_locked(s, VERDICT_FAILED, fail->reason == FAIL_TIMEOUT ?
 	    EXIT_UNREACHED : EXIT_FAILED);
-	say_locked(s, DUE_BYE | DUE_PART);
-	close_locked(s, FAREWELL_NS);
 	lock_drop(&s->lock);
 	if (first)
 		log_line(LOG_ERROR, "the %s reports: %s", s->sender ? "receiver" : "sender",
 		    fail->text[0] != '\0' ? fail->text : failure_text(fail->reason));
+	lock_take(&s->lock);
+	say_locked(s, DUE_BYE | DUE_PART);
+	close_locked(s, FAREWELL_NS);
+	lock_drop(&s->lock);
 }
 
 void

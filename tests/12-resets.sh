@@ -1,0 +1,32 @@
+#!/bin/sh
+# Goal: twenty times in one transfer one of its legs is reset by the kernel
+# (`ss -K`), and nothing is lost, repeated or reordered.
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+need_reset
+
+size=40000000
+data $size >"$T/in"
+rx r >"$T/out"
+source_of $size rate=8000000 hold="39999999:$T/go" | tx t r threads 8
+arrived "$T/out" 1
+
+resets=0
+reset_one()
+{
+	leg=$(legs t | awk -v n=$((resets * 7 + SEED)) \
+	    '{ port[NR - 1] = $1 } END { if (NR) print port[n % NR] }')
+	[ -n "$leg" ] && reset_leg t r "$leg"
+}
+while [ $resets -lt 20 ]; do
+	within 10 reset_one || fail "no leg is up after $resets resets"
+	resets=$((resets + 1))
+	let_pass 0.15
+done
+must_run t
+must_run r
+: >"$T/go"
+ended t 0 30
+ended r 0
+same "$T/in" "$T/out"
+told t 'reset\|abort'

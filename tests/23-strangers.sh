@@ -1,0 +1,75 @@
+#!/bin/sh
+# Goal: strangers (garbage, a web browser, silence, a byte at a time, half a
+# HELLO, an old HELLO, two hundred at once) never disturb: not before the
+# session, not in it, and they are logged.
+# limit: 90
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+
+size=30000000
+data $size >"$T/in"
+
+# What a sender says first, to have a whole HELLO and half of one.
+start capture "$PY" -IS "$TESTS/t_stranger.py" 0 capture "$T/hello"
+told capture 'listening on'
+data 10 | start early "$V" tx 127.0.0.1 "$(port capture)" wait 3
+within 10 test -s "$T/hello" || fail "no HELLO came"
+signal early KILL
+
+strangers=0
+stranger()
+{
+	strangers=$((strangers + 1))
+	start s$strangers "$PY" -IS "$TESTS/t_stranger.py" "$(port r)" "$@"
+	told s$strangers '^connected'
+}
+
+rx r >"$T/out"
+# Before the session.
+stranger garbage
+stranger http
+stranger silence
+stranger half "$T/hello"
+told r '127.0.0.1.*[0-9]'
+must_run r
+
+source_of $size rate=6000000 | tx t r threads 4
+arrived "$T/out" 1
+# In the session.
+stranger garbage
+stranger http
+stranger slow "$T/hello"
+stranger silence
+stranger whole "$T/hello"
+stranger half "$T/hello"
+stranger reset
+stranger flood 200
+must_run t
+# A leg gets in while the room is full of silent strangers.
+if [ "$(id -u)" = 0 ] && "$PY" -IS "$TESTS/t_reset.py"; then
+	before=$(legs t)
+	for leg in $before; do
+		reset_leg t r "$leg" || fail "leg $leg cannot be reset"
+	done
+	came_back()
+	{
+		after=$(legs t)
+		[ -n "$after" ] && [ "$after" != "$before" ]
+	}
+	within 3 came_back || fail "no leg has come back"
+fi
+must_run t
+ended t 0 30
+ended r 0
+same "$T/in" "$T/out"
+[ "$(grep -c . "$T/r.err")" -ge 3 ] || fail "strangers are not logged"
+[ "$(grep -c . "$T/r.err")" -le 120 ] || fail "the log is flooded"
+
+# Room for a tx after two hundred silent ones.
+head -c 100000 "$T/in" >"$T/small"
+rx r >"$T/out"
+stranger flood 200
+tx t r threads 16 <"$T/small"
+ended t 0 5
+ended r 0
+same "$T/small" "$T/out"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Goal: fault 1. One leg is reset, on both sides, on the sender's side only, on
+# the receiver's side only, or ends early: the stream does not notice.
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+
+size=12000000
+data $size >"$T/in"
+for injury in 'reset both' 'reset up' 'reset down' 'cut up' 'cut down' 'cut both'; do
+	rx r heartbeat 3 >"$T/out"
+	proxy p r
+	source_of $size rate=30000000 hold="6000000:$T/go" | tx t p threads 4 heartbeat 3
+	arrived "$T/out" 3000000
+	ask p "$injury random"
+	: >"$T/go"
+	ended t 0 10
+	ended r 0
+	same "$T/in" "$T/out"
+	signal p TERM
+	rm -f "$T/go"
+done

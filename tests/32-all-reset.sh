@@ -1,0 +1,22 @@
+#!/bin/sh
+# Goal: fault 3. All legs are reset at the same moment, five times: the session
+# is suspended, comes back within 2 s each time, and says so once each.
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+
+size=30000000
+data $size >"$T/in"
+rx r >"$T/out"
+proxy p r
+source_of $size rate=6000000 hold="29999999:$T/go" | tx t p threads 4
+for step in 1 2 3 4 5; do
+	arrived "$T/out" $((step * 2000000))
+	ask p reset both all
+	before=$(size_of "$T/out")
+	# More than what was under way: it flows again.
+	arrived "$T/out" $((before + 1500000)) 3
+done
+: >"$T/go"
+ended t 0 10
+ended r 0
+same "$T/in" "$T/out"

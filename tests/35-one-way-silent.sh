@@ -1,0 +1,25 @@
+#!/bin/sh
+# Goal: fault 6. A leg is silent in one direction only, or all are: whichever it
+# is, both sides find it dead and go on with new ones.
+# waits
+# limit: 90
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+
+size=20000000
+data $size >"$T/in"
+for injury in 'blackhole up 0' 'blackhole down 0' 'blackhole up all' \
+    'blackhole down all' 'stall up 1' 'stall down 1' 'stall up all' 'stall down all'; do
+	rx r heartbeat 3 >"$T/out"
+	proxy p r
+	source_of $size rate=20000000 hold="10000000:$T/go" |
+	    tx t p threads 3 heartbeat 3 window 8M
+	arrived "$T/out" 6000000
+	ask p "$injury"
+	: >"$T/go"
+	ended t 0 12
+	ended r 0 12
+	same "$T/in" "$T/out"
+	signal p TERM
+	rm "$T/go"
+done

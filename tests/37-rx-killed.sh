@@ -1,0 +1,31 @@
+#!/bin/sh
+# Goal: fault 17. rx is killed while data flows, while the source is idle, and
+# after all was delivered but before the end: tx never takes that for success,
+# the consumer gets its end of file, and the prefix it has is exact.
+# waits
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+
+size=10000000
+data $size >"$T/in"
+for how in flowing idle delivered; do
+	case $how in
+	flowing)	words="rate=4000000" enough=4000000 ;;
+	idle)		words="hold=5000000:$T/never" enough=5000000 ;;
+	delivered)	words="hold=$size:$T/go" enough=$size ;;
+	esac
+	rm -f "$T/out"
+	rx r | start sink cat >"$T/out"
+	source_of $size "$words" | tx t r timeout 3 threads 3
+	arrived "$T/out" "$enough"
+	# Until that is acknowledged, on whatever leg.
+	[ $how != delivered ] || let_pass 2
+	signal r KILL
+	ended sink 0 3
+	begins "$T/out" "$T/in"
+	: >"$T/go"
+	# Delivered it was, but nobody can confirm it any more.
+	if [ $how = delivered ]; then ended t 5 12; else ended t 4 12; fi
+	is_running src && signal src KILL
+	rm "$T/go"
+done

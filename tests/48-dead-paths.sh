@@ -1,0 +1,51 @@
+#!/bin/sh
+# Goal: a path that is dead from the start (refused, silent, accepting and then
+# hanging up, a name that does not exist) never holds up the others, wherever it
+# stands; one that dies later is left, and its legs come home when it is back.
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+
+size=8000000
+data $size >"$T/in"
+for kind in refuse silence hangup reset; do
+	for order in first last; do
+		rx r >"$T/out"
+		proxy p r
+		ask p accept $kind
+		if [ $order = first ]; then
+			start t "$V" tx 127.0.0.1 "$(port p)" \
+			    tx 127.0.0.1 "$(port r)" threads 4 <"$T/in"
+		else
+			start t "$V" tx 127.0.0.1 "$(port r)" \
+			    tx 127.0.0.1 "$(port p)" threads 4 <"$T/in"
+		fi
+		ended t 0 4
+		ended r 0
+		same "$T/in" "$T/out"
+		signal p TERM
+	done
+done
+rx r >"$T/out"
+start t "$V" tx nowhere.invalid "$(port r)" tx 127.0.0.1 "$(port r)" <"$T/in"
+ended t 0 6
+ended r 0
+same "$T/in" "$T/out"
+
+# It dies in mid-session, and comes back.
+size=60000000
+data $size >"$T/in"
+rx r >"$T/out"
+proxy p r
+source_of $size rate=6000000 | start t "$V" tx 127.0.0.1 "$(port p)" \
+    tx 127.0.0.1 "$(port r)" threads 4
+arrived "$T/out" 3000000
+ask p accept refuse
+ask p reset both all
+accepted=$(proxy_count p accepted)
+before=$(size_of "$T/out")
+arrived "$T/out" $((before + 6000000)) 4
+ask p accept normal
+ask p wait accepted $((accepted + 1))
+ended t 0 20
+ended r 0
+same "$T/in" "$T/out"

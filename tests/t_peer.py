@@ -1,0 +1,483 @@
+"""A peer that speaks the protocol of frame.h, and breaks its rules.
+
+usage: t_peer.py sender PORT BYTES SEED    to an rx: breaks every rule on its
+                                           second leg, then ends well
+       t_peer.py shuffle PORT BYTES SEED   to an rx: breaks no rule, but sends
+                                           everything in overlapping pieces, out
+                                           of order, twice, on three legs
+       t_peer.py farewell PORT KIND        to an rx: ends the stream wrongly
+       t_peer.py receiver KIND             to a tx: listens (says where), breaks
+                                           one rule, then fails the session
+
+The stream is that of t_source.py. Exits with 0 when the program under test did
+what it should; otherwise says what it did.
+"""
+
+import os
+import random
+import select
+import socket
+import struct
+import sys
+import time
+
+PATIENCE_S = 5 * int(os.environ.get("TEST_SLOW", "1"))
+DATA, FIN, STATUS, HEARTBEAT, DONE, FAIL, BYE = range(1, 8)
+CHECKED = 1
+GREETING, HEADER = 128, 24
+WINDOW, FRAME = 1 << 20, 1 << 16
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def crc_table():
+    table = []
+    for n in range(256):
+        for _ in range(8):
+            n = n >> 1 ^ (0x82f63b78 if n & 1 else 0)
+        table.append(n)
+    return table
+
+
+TABLE = crc_table()
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for octet in data:
+        crc = TABLE[(crc ^ octet) & 255] ^ crc >> 8
+    return crc ^ 0xffffffff
+
+
+def greeting(magic, role, session, instance, leg, incarnation, **other):
+    body = struct.pack(
+        ">4sBBH16s16sHHIII4sQIIQQ16s16s", magic, other.get("version", 1), role,
+        GREETING, session, instance, leg, other.get("reserved", 0),
+        incarnation, other.get("required", 0), other.get("known", 1),
+        other.get("phrase", b"legs"), other.get("window", WINDOW),
+        other.get("frame", FRAME), 300000, 600000, 0, os.urandom(16),
+        bytes(16))
+    return body + struct.pack(">I", crc32c(body) ^ other.get("spoil", 0))
+
+
+def header(kind, length, seq=0, flags=0, check=0, reserved=0, spoil=0):
+    body = struct.pack(">BBHIQI", kind, flags, reserved, length, seq, check)
+    return body + struct.pack(">I", crc32c(body) ^ spoil)
+
+
+def control(kind, payload=b"", seq=0, flags=CHECKED, spoil=0):
+    return header(kind, len(payload), seq, flags,
+                  crc32c(payload) ^ spoil) + payload
+
+
+def data_frame(seq, payload):
+    return header(DATA, len(payload), seq) + payload
+
+
+def fin(total):
+    return control(FIN, bytes(16), total)
+
+
+def status(delivered, limit, entries=()):
+    payload = struct.pack(">QQB5xH", delivered, limit, 0, len(entries))
+    for leg, incarnation, received in entries:
+        payload += struct.pack(">HHIQ", leg, 0, incarnation, received)
+    return control(STATUS, payload)
+
+
+def heartbeat(counter):
+    return control(HEARTBEAT, struct.pack(">IIQQB7x", counter, 0, 0, 0, 0))
+
+
+def failure(reason, text):
+    return control(FAIL, struct.pack(">HH", reason, 0) + text)
+
+
+class Leg:
+    """One connection, whoever called."""
+
+    def __init__(self, connection):
+        self.socket = connection
+        self.socket.settimeout(PATIENCE_S)
+        self.got = b""
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def read(self, n):
+        while len(self.got) < n:
+            block = self.socket.recv(65536)
+            if not block:
+                raise EOFError
+            self.got += block
+        taken, self.got = self.got[:n], self.got[n:]
+        return taken
+
+    def next_frame(self):
+        head = self.read(HEADER)
+        kind, _, _, length, seq, _, _ = struct.unpack(">BBHIQII", head)
+        return kind, seq, self.read(length)
+
+    def await_frame(self, wanted):
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            kind, seq, payload = self.next_frame()
+            if kind == wanted:
+                return seq, payload
+        raise TimeoutError("no frame of type %d" % wanted)
+
+    def await_close(self):
+        """The other side has closed or reset it, within the time."""
+        until = time.monotonic() + PATIENCE_S
+        try:
+            while time.monotonic() < until:
+                if not self.socket.recv(65536):
+                    return True
+        except socket.timeout:
+            return False
+        except OSError:
+            return True
+        return False
+
+    def discard(self):
+        """Take whatever has come, so that the other side never waits."""
+        self.socket.setblocking(False)
+        try:
+            while self.socket.recv(1 << 20):
+                pass
+        except BlockingIOError:
+            pass
+        finally:
+            self.socket.settimeout(PATIENCE_S)
+
+
+class Sender:
+    """A sender's session with an rx."""
+
+    def __init__(self, port, total, seed):
+        self.port, self.total = port, total
+        generator = random.Random(seed)
+        whole = b""
+        while len(whole) < total:
+            whole += generator.randbytes(65536)
+        self.stream = whole[:total]
+        self.session, self.instance = os.urandom(16), bytes(16)
+        self.incarnation = 0
+
+    def call(self):
+        return Leg(socket.create_connection(("127.0.0.1", self.port)))
+
+    def join(self, number, incarnation=0, **other):
+        """A leg and the answer to its HELLO."""
+        self.incarnation += 1
+        leg = self.call()
+        leg.send(greeting(b"VMhe", 1, self.session,
+                          other.pop("instance", self.instance), number,
+                          incarnation or self.incarnation, **other))
+        answer = leg.read(GREETING)
+        return leg, answer
+
+    def up(self, number, **other):
+        leg, answer = self.join(number, **other)
+        if answer[:4] != b"VMwe":
+            sys.exit("leg %d was not welcome: %r" % (number, answer))
+        self.instance = answer[24:40]
+        return leg
+
+    def piece(self, begin, end):
+        return data_frame(begin, self.stream[begin:end])
+
+    def deliver(self, leg, begin, end):
+        """In order, on one leg, within the credit."""
+        limit, at = 0, begin
+        while at < end:
+            while limit < min(end, at + FRAME):
+                _, payload = leg.await_frame(STATUS)
+                limit = max(limit, struct.unpack(">Q", payload[8:16])[0])
+            n = min(end - at, FRAME)
+            leg.send(self.piece(at, at + n))
+            at += n
+
+    def end(self, leg):
+        leg.send(fin(self.total))
+        _, payload = leg.await_frame(DONE)
+        if struct.unpack(">Q", payload[:8])[0] != self.total:
+            sys.exit("DONE with another length")
+        leg.send(control(BYE))
+        leg.socket.shutdown(socket.SHUT_WR)
+        leg.await_close()
+
+
+def violations(sender, limit):
+    """Name, octets; each has to cost the leg its connection."""
+    far = 1 << 62
+    beat = struct.pack(">IIQQB7x", 1, 0, 0, 0, 0)
+    return (
+        ("header's check differs", header(HEARTBEAT, 32, spoil=1)),
+        ("type 0", header(0, 0)),
+        ("type 8", header(8, 0)),
+        ("type 255", header(255, 0)),
+        ("reserved octets", header(DATA, 10, 0, reserved=1)),
+        ("reserved octets, high", header(DATA, 10, 0, reserved=0x8000)),
+        ("DATA without payload", header(DATA, 0, 0)),
+        ("DATA larger than any", header(DATA, (16 << 20) + 1, 0)),
+        ("DATA of 4 GiB", header(DATA, 0xffffffff, 0)),
+        ("DATA larger than agreed", header(DATA, 2 << 20, 0)),
+        ("DATA beyond the credit", header(DATA, 10, limit + (1 << 20))),
+        ("DATA that ends beyond the window",
+         header(DATA, FRAME, limit + (1 << 20) - 1)),
+        ("DATA far away", header(DATA, 10, far)),
+        ("DATA that wraps", header(DATA, 10, (1 << 64) - 5)),
+        ("unknown flag", header(DATA, 10, 0, flags=0x80)),
+        ("reply flag on DATA", header(DATA, 10, 0, flags=2)),
+        ("check not announced", header(DATA, 10, 0, check=7)),
+        ("payload's check differs",
+         header(DATA, 10, limit - 20, CHECKED, 7) + bytes(10)),
+        ("control without a check", control(HEARTBEAT, beat, flags=0)),
+        ("control whose check differs", control(HEARTBEAT, beat, spoil=1)),
+        ("control with a sequence number", control(HEARTBEAT, beat, seq=1)),
+        ("HEARTBEAT too short", control(HEARTBEAT, beat[:-1])),
+        ("HEARTBEAT too long", control(HEARTBEAT, beat + b"\0")),
+        ("HEARTBEAT with reserved bits", control(HEARTBEAT, beat[:-1] + b"\1")),
+        ("control of 1 MiB", header(HEARTBEAT, 1 << 20, 0, CHECKED, 1)),
+        ("STATUS from a sender", status(0, 1 << 20)),
+        ("STATUS with a wrong count",
+         control(STATUS, struct.pack(">QQB5xH", 0, 1 << 20, 0, 9))),
+        ("STATUS with 200 entries",
+         status(0, 1 << 20, [(0, 1, 0)] * 200)),
+        ("DONE from a sender", control(DONE, bytes(16))),
+        ("FIN below what came", fin(1000)),
+        ("FIN far away", fin(far + 1)),
+        ("FIN with reserved bits",
+         control(FIN, bytes(8) + b"\1" + bytes(7), sender.total)),
+        ("FAIL without a reason", control(FAIL, b"\0")),
+        ("FAIL of 5000 octets", header(FAIL, 5000, 0, CHECKED, 1)),
+        ("BYE with a payload", control(BYE, b"x")),
+        ("a second HELLO", greeting(b"VMhe", 1, sender.session,
+                                    sender.instance, 1, 1 << 20)),
+        ("garbage", random.Random(1).randbytes(4096)),
+    )
+
+
+def refused_hellos(sender):
+    """Keyword arguments of HELLOs that must not be welcome."""
+    return (
+        ("version 2", dict(version=2)),
+        ("reserved octets", dict(reserved=1)),
+        ("check differs", dict(spoil=1)),
+        ("a feature that nobody knows", dict(required=0x80, known=0x81)),
+        ("requires more than it knows", dict(required=2, known=0)),
+        ("window of nothing", dict(window=0)),
+        ("window without end", dict(window=1 << 63)),
+        ("frame of nothing", dict(frame=0)),
+        ("frame without end", dict(frame=0xffffffff)),
+        ("another phrase", dict(phrase=b"gels")),
+        ("another receiver", dict(instance=os.urandom(16))),
+        ("an old incarnation", dict(incarnation=1)),
+    )
+
+
+def run_sender(port, total, seed):
+    sender = Sender(port, total, seed)
+    good = sender.up(0)
+    early = total // 2
+    sender.deliver(good, 0, early)
+    sender.incarnation = 10
+    sender.up(1)
+    for name, words in refused_hellos(sender):
+        try:
+            _, answer = sender.join(1, **words)
+            if answer[:4] == b"VMwe":
+                sys.exit("HELLO with %s was welcome" % name)
+        except (EOFError, ConnectionResetError):
+            pass
+    for number in (128, 65535):
+        try:
+            if sender.join(number)[1][:4] == b"VMwe":
+                sys.exit("HELLO of leg %d was welcome" % number)
+        except (EOFError, ConnectionResetError):
+            pass
+    count, kept = 0, 0
+    for name, octets in violations(sender, early):
+        leg = sender.up(1)
+        try:
+            leg.send(octets)
+        except OSError:
+            pass
+        if not leg.await_close():
+            say("%s: the leg was not closed" % name)
+            kept += 1
+        leg.socket.close()
+        count += 1
+        good.discard()
+    # More than any honest sender would say: at most this leg is lost.
+    leg = sender.up(1)
+    try:
+        for n in range(200):
+            leg.send(heartbeat(n) * 100)
+    except OSError:
+        pass
+    for _ in range(300):
+        leg = sender.up(2)
+        good.discard()
+    leg = sender.up(0)
+    sender.deliver(leg, early, total)
+    sender.end(leg)
+    say("%d violations" % count)
+    return 1 if kept else 0
+
+
+def run_shuffle(port, total, seed):
+    sender = Sender(port, total, seed)
+    chance = random.Random(seed + 1)
+    legs = [sender.up(0)]
+    legs += [sender.up(n) for n in (1, 2)]
+    delivered, limit = 0, WINDOW
+    while delivered < total:
+        # Everything that may be sent, cut twice at random, in any order.
+        until = min(limit, total)
+        pieces = []
+        for _ in range(2):
+            at = delivered
+            while at < until:
+                n = chance.choice((1, 4096, 5000, 30000, FRAME))
+                pieces.append((at, min(at + n, until)))
+                at += n
+        # Each frame is charged 4 KiB, so small ones must stay few.
+        pieces = [p for p in pieces if p[1] - p[0] >= 4096 or
+                  chance.random() < 0.05] + [
+                      (at, min(at + FRAME, until))
+                      for at in range(delivered, until, FRAME)]
+        chance.shuffle(pieces)
+        for begin, end in pieces:
+            chance.choice(legs).send(sender.piece(begin, end))
+        aim = until
+        while delivered < aim:
+            ready, _, _ = select.select([l.socket for l in legs], [], [],
+                                        PATIENCE_S)
+            if not ready:
+                sys.exit("delivered %d of %d, then silence" % (delivered, aim))
+            for leg in legs:
+                if leg.socket in ready:
+                    kind, _, payload = leg.next_frame()
+                    if kind == STATUS:
+                        there, may = struct.unpack(">QQ", payload[:16])
+                        delivered = max(delivered, there)
+                        limit = max(limit, may)
+    for leg in legs[1:]:
+        leg.send(fin(total))        # this, too, more than once
+    sender.end(legs[0])
+
+
+def run_farewell(port, kind):
+    sender = Sender(port, 100000, 1)
+    leg = sender.up(0, required=1 if kind == "digest" else 0)
+    if kind == "escape":            # what a terminal would obey
+        leg.send(failure(1, b"\x1b[2Jread \xff error\nviamillipede: all is well"))
+    elif kind == "bye":             # no FIN ever came
+        sender.deliver(leg, 0, 100000)
+        leg.send(control(BYE))
+    elif kind == "short":           # FIN, but bytes are missing
+        sender.deliver(leg, 0, 50000)
+        leg.send(fin(100000))
+        leg.send(control(BYE))
+    elif kind == "digest":          # not the one that the stream has
+        for seq in (0, 50000):
+            payload = sender.stream[seq:seq + 50000]
+            leg.send(header(DATA, len(payload), seq, CHECKED,
+                            crc32c(payload)) + payload)
+        leg.send(control(FIN, struct.pack(">Q8x", 1), 100000))
+        leg.await_frame(FAIL)
+    leg.socket.shutdown(socket.SHUT_WR)
+    leg.await_close()
+
+
+def receiver_words(kind, leg, total):
+    """What a receiver says that it must not; total octets were sent so far."""
+    number, incarnation = leg.number, leg.incarnation
+    limit = total + WINDOW
+    return {
+        "delivered": status(total + (1 << 30), total + (2 << 30)),
+        "received": status(0, limit, [(number, incarnation, total + (1 << 30))]),
+        "limit": status(100, 50),
+        "far": status(0, 1 << 63),
+        "count": control(STATUS, struct.pack(">QQB5xH", 0, limit, 0, 3)),
+        "entries": status(0, limit, [(200, 1, 0)]),
+        "early": control(DONE, struct.pack(">QI4x", total, 0)),
+        "other": control(DONE, struct.pack(">QI4x", 1, 0)),
+        "data": data_frame(0, b"hello"),
+        "fin": fin(0),
+        "header": header(HEARTBEAT, 32, spoil=1),
+        "type": header(99, 0),
+        "reserved": header(STATUS, 24, 0, CHECKED, 0, reserved=1),
+        "huge": header(FAIL, 0xfffffff0, 0, CHECKED, 1),
+        "garbage": random.Random(2).randbytes(2000),
+    }[kind]
+
+
+def welcome(listener, instance, **other):
+    connection, _ = listener.accept()
+    leg = Leg(connection)
+    hello = leg.read(GREETING)
+    leg.session = hello[8:24]
+    leg.number, leg.incarnation = struct.unpack(">H2xI", hello[40:48])
+    session = other.pop("session", leg.session)
+    leg.send(greeting(other.pop("magic", b"VMwe"), other.pop("role", 2),
+                      session, instance, leg.number, leg.incarnation, **other))
+    return leg
+
+
+def run_receiver(kind):
+    greetings = {
+        "session": dict(session=os.urandom(16)), "role": dict(role=1),
+        "hello": dict(magic=b"VMhe"), "version": dict(version=9),
+        "spoil": dict(spoil=1), "window": dict(window=0),
+        "frame": dict(frame=1 << 31), "http": {},
+    }
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(PATIENCE_S)
+    say("listening on 127.0.0.1:%d" % listener.getsockname()[1])
+    instance = os.urandom(16)
+    if kind == "http":
+        leg = Leg(listener.accept()[0])
+        leg.read(GREETING)
+        leg.send(b"HTTP/1.0 400 Bad Request\r\n\r\n" + b"x" * 200)
+    else:
+        leg = welcome(listener, instance, **greetings.get(kind, {}))
+    if kind not in greetings:
+        leg.send(status(0, WINDOW))
+        total, whole = 0, kind == "other"
+        while total == 0 or whole:
+            what, _, payload = leg.next_frame()
+            if what == DATA:
+                total += len(payload)
+                leg.send(status(total if whole else 0, total + WINDOW,
+                                [(leg.number, leg.incarnation, total)]))
+            whole = whole and what != FIN
+        leg.send(receiver_words(kind, leg, total))
+    if not leg.await_close():
+        sys.exit("%s: the leg was not closed" % kind)
+    if kind in ("early", "other", "version"):
+        return                      # the session may end of it
+    leg = welcome(listener, instance)
+    leg.send(failure(2, b"the test is over"))
+    leg.socket.shutdown(socket.SHUT_WR)
+    leg.await_close()
+
+
+def main():
+    kind, words = sys.argv[1], sys.argv[2:]
+    if kind == "sender":
+        sys.exit(run_sender(*map(int, words)))
+    elif kind == "shuffle":
+        run_shuffle(*map(int, words))
+    elif kind == "farewell":
+        run_farewell(int(words[0]), words[1])
+    else:
+        run_receiver(words[0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Somebody who connects to rx and is no sender.
+
+usage: t_stranger.py PORT KIND [FILE or NUMBER]
+
+garbage    random bytes, as many as are taken
+http       a GET request
+silence    nothing
+slow FILE  the HELLO in FILE, a byte each 200 ms
+half FILE  the first half of it, then nothing
+whole FILE all of it: a HELLO of another session
+reset      a connection that is reset at once
+flood N    N silent connections, each made again when it is closed, as fast
+           as 50 in a second
+capture FILE  the other way round: listens, and keeps what the first caller
+           says first
+
+Says "connected" (capture: "listening on ADDRESS:PORT") on standard error, and
+stays until the other side closes; flood stays until it is killed.
+"""
+
+import random
+import select
+import socket
+import struct
+import sys
+import time
+
+PATIENCE_S = 60
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def wait_closed(connection):
+    try:
+        while connection.recv(4096):
+            pass
+    except OSError:
+        pass
+
+
+def contents(path, part=1.0):
+    with open(path, "rb") as f:
+        whole = f.read()
+    return whole[:int(len(whole) * part)]
+
+
+def flood(port, number):
+    poll = select.poll()
+    open_ones = {}
+
+    def add():
+        connection = socket.create_connection(("127.0.0.1", port))
+        poll.register(connection, select.POLLIN)
+        open_ones[connection.fileno()] = connection
+
+    for _ in range(number):
+        add()
+    say("connected")
+    while True:
+        closed = poll.poll(1000)
+        for fd, _ in closed:
+            poll.unregister(fd)
+            open_ones.pop(fd).close()
+            time.sleep(0.02)
+            try:
+                add()
+            except OSError:
+                return              # rx has ended
+
+
+def capture(path):
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    say("listening on 127.0.0.1:%d" % listener.getsockname()[1])
+    caller = listener.accept()[0]
+    caller.settimeout(1)
+    said = b""
+    try:
+        while len(said) < 128:      # the length of a HELLO
+            block = caller.recv(4096)
+            if not block:
+                break
+            said += block
+    except socket.timeout:
+        pass
+    with open(path, "wb") as f:
+        f.write(said)
+
+
+def main():
+    port, kind = int(sys.argv[1]), sys.argv[2]
+    if kind == "capture":
+        capture(sys.argv[3])
+        return
+    if kind == "flood":
+        flood(port, int(sys.argv[3]))
+        return
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.settimeout(PATIENCE_S)
+    say("connected")
+    try:
+        if kind == "garbage":
+            generator = random.Random(port)
+            for _ in range(1000):
+                connection.sendall(generator.randbytes(4096))
+        elif kind == "http":
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        elif kind == "slow":
+            for octet in contents(sys.argv[3]):
+                connection.sendall(bytes([octet]))
+                time.sleep(0.2)
+        elif kind == "half":
+            connection.sendall(contents(sys.argv[3], 0.5))
+        elif kind == "whole":
+            connection.sendall(contents(sys.argv[3]))
+        elif kind == "reset":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                  struct.pack("ii", 1, 0))
+            return
+    except OSError:
+        pass
+    wait_closed(connection)
+
+
+if __name__ == "__main__":
+    main()
