@@ -80,6 +80,7 @@ struct leg {
 	int fd;				/* [t] owned; -1 while there is none */
 	char name[NET_NAME];		/* [t] the peer's address */
 	unsigned path;			/* [t] sender: the path in use */
+	bool dialling;			/* [s] sender: counted as such on that path */
 	unsigned address;		/* [t] sender: address of the name to begin with */
 	uint32_t incarnation;		/* [t] */
 	bool checked;			/* [t] payloads of the stream have checks */

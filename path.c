@@ -10,6 +10,7 @@
 #define EAGER_NS	(300 * SECOND)	/* dial every second for so long */
 #define PATIENCE_FIRST	5000		/* milliseconds; doubles up to the last */
 #define PATIENCE_LAST	40000
+#define PATIENCE_BRIEF	2000
 
 void
 paths_init(struct paths *p, unsigned count, unsigned legs, uint64_t now_ns)
@@ -52,16 +53,14 @@ paths_choose(const struct paths *p, unsigned leg, unsigned home, uint64_t now_ns
 
 	*again_ns = UINT64_MAX;
 	*path = home;
-	if (rank > 0 && h->up == 0) {
+	if (rank > 0 && h->up == 0 && p->up > 0) {
 		/* Its own path is dead: it works on the best that is open. */
-		for (i = 0; i < p->count && p->path[i].up == 0; i++)
+		for (i = 0; p->path[i].up == 0; i++)
 			;
-		if (i == p->count)
-			return false;
 		*path = i;
 		h = &p->path[i];
 	}
-	if (rank > 0 && rank >= h->wanted)
+	if (rank > 0 && rank >= h->wanted && p->up > 0)
 		return false;
 	if (now_ns < h->next_ns) {
 		*again_ns = h->next_ns;
@@ -77,9 +76,26 @@ eager(const struct paths *p, uint64_t now_ns)
 }
 
 unsigned
-paths_again_ms(const struct paths *p, uint64_t now_ns)
+paths_patience_ms(const struct paths *p, unsigned leg, unsigned path)
 {
-	return eager(p, now_ns) ? 1000 : 4000;
+	const struct path *h = &p->path[path];
+	uint64_t brief = 4 * h->rtt_ns / 1000000;
+
+	if (brief < PATIENCE_BRIEF)
+		brief = PATIENCE_BRIEF;
+	if (h->rtt_ns == 0 || brief > h->patience_ms ||
+	    (leg < p->count && h->failures % 2 == 0))
+		return h->patience_ms;
+	return (unsigned)brief;
+}
+
+/* Several legs that dial one path share the pace. */
+unsigned
+paths_again_ms(const struct paths *p, unsigned path, uint64_t now_ns)
+{
+	unsigned legs = p->path[path].dialling;
+
+	return (eager(p, now_ns) ? 1000 : 4000) * (legs > 0 ? legs : 1);
 }
 
 /*
@@ -100,8 +116,24 @@ rest(const struct paths *p, unsigned failures, uint64_t random, uint64_t now_ns)
 }
 
 void
-paths_joined(struct paths *p, unsigned path)
+paths_began(struct paths *p, unsigned path, uint64_t random, uint64_t now_ns)
 {
+	p->path[path].dialling++;
+	/* The next one follows as if this one had failed already. */
+	if (p->up == 0)
+		p->path[path].next_ns = now_ns + rest(p, 2, random, now_ns);
+}
+
+void
+paths_ended(struct paths *p, unsigned path)
+{
+	p->path[path].dialling--;
+}
+
+void
+paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns)
+{
+	p->path[path].rtt_ns = rtt_ns;
 	p->path[path].outcome = PATH_UP;
 	p->path[path].up++;
 	p->up++;

@@ -7,8 +7,9 @@
  *
  * Legs are dealt over the paths in turn.  The first leg of a path is its
  * scout: it joins alone, it goes on dialling while the path is dead, and the
- * others follow only when the path is open and more legs are wanted.  With
- * more paths than legs a scout has several paths and goes from one to the next
+ * others follow only when the path is open and more legs are wanted.  While no
+ * leg is up at all, every leg may dial, one after the other, so that a dial that
+ * hangs holds up nothing.  With more paths than legs a scout has several paths and goes from one to the next
  * with each failure.
  */
 #ifndef PATH_H
@@ -30,9 +31,11 @@ enum path_outcome {
 struct path {
 	enum path_outcome outcome;
 	unsigned up;		/* legs on it */
+	unsigned dialling;	/* legs that are about to be */
 	unsigned wanted;	/* legs that should be */
 	unsigned failures;	/* in a row */
-	unsigned patience_ms;	/* of the next connect and greeting */
+	unsigned patience_ms;	/* of the next connect and greeting, while all is unknown */
+	uint64_t rtt_ns;	/* of the last greeting that was answered; 0 = none was */
 	uint64_t next_ns;	/* no dial before */
 };
 
@@ -57,14 +60,26 @@ unsigned paths_home(const struct paths *p, unsigned leg);
 bool paths_choose(const struct paths *p, unsigned leg, unsigned home, uint64_t now_ns,
     unsigned *path, uint64_t *again_ns);
 
+/* A leg begins to dial where paths_choose said; ends it, one way or the other. */
+void paths_began(struct paths *p, unsigned path, uint64_t random, uint64_t now_ns);
+void paths_ended(struct paths *p, unsigned path);
+
+/*
+ * How long a connect and a greeting of this leg may take, milliseconds: what a
+ * path needs is not known before it answered, so patience doubles with each
+ * dial that hangs; once it is known, most dials are brief, so that one that
+ * hangs does not outlast an outage.
+ */
+unsigned paths_patience_ms(const struct paths *p, unsigned leg, unsigned path);
+
 /* How often a dial that is under way should try again meanwhile, milliseconds. */
-unsigned paths_again_ms(const struct paths *p, uint64_t now_ns);
+unsigned paths_again_ms(const struct paths *p, unsigned path, uint64_t now_ns);
 
 /*
  * A leg joined; was lost again, after it had been of use (it carried some of
  * the stream, or was up for a second) or not; or did not get that far.
  */
-void paths_joined(struct paths *p, unsigned path);
+void paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns);
 void paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, uint64_t now_ns);
 void paths_failed(struct paths *p, unsigned path, enum path_outcome outcome, bool slow,
     uint64_t random, uint64_t now_ns);

@@ -123,8 +123,10 @@ keep_ns(const struct session *s)
 {
 	uint64_t keep = KEEP_NS;
 
+	/* A receiver that waits for us should learn that nothing will come. */
 	if (!s->bound)
-		return 0;
+		return s->sender && (s->fail.reason == FAIL_SOURCE ||
+		    s->fail.reason == FAIL_RESOURCE) ? FAREWELL_NS : 0;
 	if (s->sender || s->signal != 0)
 		return FAREWELL_NS;
 	if (s->timeout_ns != 0 && s->timeout_ns < keep)
@@ -289,6 +291,18 @@ session_finished(struct session *s)
 
 /* Legs */
 
+/* However a dial ended; the leg may not have been dialling at all. */
+static void
+dial_over_locked(struct session *s, struct leg *leg)
+{
+	if (leg->dialling)
+		paths_ended(&s->paths, leg->path);
+	leg->dialling = false;
+	if (s->greeter == (int)leg->number)
+		s->greeter = -1;
+	lock_wake_all(&s->changed);
+}
+
 bool
 session_over(struct session *s)
 {
@@ -312,7 +326,7 @@ nudge_locked(struct session *s)
 }
 
 unsigned
-session_leg_up(struct session *s, struct leg *leg)
+session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns)
 {
 	uint64_t now = clock_now_ns(), gone = 0;
 	unsigned due, up;
@@ -330,7 +344,8 @@ session_leg_up(struct session *s, struct leg *leg)
 			move_locked(s, SESSION_RUNNING);
 	}
 	if (s->sender) {
-		paths_joined(&s->paths, leg->path);
+		dial_over_locked(s, leg);
+		paths_joined(&s->paths, leg->path, rtt_ns);
 		nudge_locked(s);
 	}
 	lock_drop(&s->lock);
@@ -399,8 +414,10 @@ session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigne
 	if (s->state == SESSION_OVER)
 		*again_ns = 0;
 	else if (paths_choose(&s->paths, leg->number, leg->home, now, &leg->path, again_ns)) {
-		*patience_ms = s->paths.path[leg->path].patience_ms;
-		*again_ms = paths_again_ms(&s->paths, now);
+		paths_began(&s->paths, leg->path, leg->random, now);
+		leg->dialling = true;
+		*patience_ms = paths_patience_ms(&s->paths, leg->number, leg->path);
+		*again_ms = paths_again_ms(&s->paths, leg->path, now);
 		go = true;
 	}
 	lock_drop(&s->lock);
@@ -414,9 +431,7 @@ dial_failed(struct session *s, struct leg *leg, enum path_outcome outcome, bool 
 
 	lock_take(&s->lock);
 	paths_failed(&s->paths, leg->path, outcome, slow, leg->random, now);
-	if (s->greeter == (int)leg->number)
-		s->greeter = -1;
-	lock_wake_all(&s->changed);
+	dial_over_locked(s, leg);
 	lock_drop(&s->lock);
 	leg->home = paths_rotate(&s->paths, leg->number, leg->home);
 }
@@ -439,8 +454,8 @@ session_dial_failed(struct session *s, struct leg *leg, const char *why, bool sl
 	lock_drop(&s->lock);
 	if (!closing)
 		log_limited(&failed, LOG_LOSS,
-	    "cannot connect to %s:%s: %s; retrying in %.1f s (%u of at least %u legs up)",
-	    path->host, path->port, why, rest > 0 && rest < 60 ? rest : 0, up, wanted);
+	    "cannot connect to %s:%s%s%s: %s; retrying in %.1f s (%u of at least %u legs up)",
+	    path->host, path->port, path->from[0] != '\0' ? " from " : "", path->from, why, rest > 0 && rest < 60 ? rest : 0, up, wanted);
 }
 
 /*
@@ -579,9 +594,7 @@ void
 session_unwelcome(struct session *s, struct leg *leg)
 {
 	lock_take(&s->lock);
-	if (s->greeter == (int)leg->number)
-		s->greeter = -1;
-	lock_wake_all(&s->changed);
+	dial_over_locked(s, leg);
 	lock_drop(&s->lock);
 }
 

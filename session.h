@@ -113,8 +113,11 @@ void session_progress(struct session *s);
 /* The source has ended. */
 void session_finished(struct session *s);
 
-/* Legs.  session_leg_up returns what the leg has to say first. */
-unsigned session_leg_up(struct session *s, struct leg *leg);
+/*
+ * Legs.  session_leg_up returns what the leg has to say first; rtt_ns is what
+ * its greeting took, at the sender.
+ */
+unsigned session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns);
 void session_leg_down(struct session *s, struct leg *leg, const char *why);
 /* A connection begins or ends, whether it gets up or not. */
 void session_leg_busy(struct session *s, bool busy);
@@ -132,7 +135,7 @@ bool session_hello(struct session *s, struct leg *leg, struct hello *hello);
 /* The answer.  NULL: go on; otherwise why not.  *stale: dial again at once. */
 const char *session_welcome(struct session *s, struct leg *leg, const struct hello *welcome);
 const char *session_refused(struct session *s, struct leg *leg, const struct refuse *refuse);
-/* The greeting came to nothing. */
+/* The dial or the greeting came to nothing, through nobody's fault. */
 void session_unwelcome(struct session *s, struct leg *leg);
 
 /*

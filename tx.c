@@ -465,11 +465,11 @@ read_some(int fd, uint8_t *to, size_t n)
 /*
  * Reads into one piece of room until it is full or the source pauses, so that
  * a frame is not cut for each write of the source; what is here when it pauses
- * goes out at once.  Returns octets, 0 at the end, -1 with errno; *end is set
- * when the source ended after some octets.
+ * goes out at once.  Returns octets.  *end and *error, an errno, say how the
+ * source ended after them; an error is told by the system once only.
  */
-static ssize_t
-read_piece(struct tx *tx, uint8_t *to, size_t n, bool *end)
+static size_t
+read_piece(struct tx *tx, uint8_t *to, size_t n, bool *end, int *error)
 {
 	size_t have = 0;
 	ssize_t got;
@@ -483,7 +483,8 @@ read_piece(struct tx *tx, uint8_t *to, size_t n, bool *end)
 		have += (size_t)got;
 	} while (have < n && more_waits(tx->fd));
 	*end = got == 0;
-	return have > 0 || got == 0 ? (ssize_t)have : -1;
+	*error = got == -1 ? errno : 0;
+	return have;
 }
 
 /* Room to read to, waiting for it; NULL when memory is not to be had. */
@@ -530,25 +531,22 @@ reader(void *argument)
 {
 	struct tx *tx = argument;
 	bool end = false;
+	int error = 0;
 	uint8_t *to;
-	ssize_t got;
 	size_t n;
 
-	while (!end) {
+	while (!end && error == 0) {
 		to = room_wait(tx, &n);
 		if (to == NULL) {
 			session_fail_errno(tx->session, FAIL_RESOURCE, "cannot keep what is read",
 			    ENOMEM);
 			break;
 		}
-		got = read_piece(tx, to, n, &end);
-		if (got == -1) {
-			session_fail_errno(tx->session, FAIL_SOURCE,
-			    "cannot read standard input", errno);
-			break;
-		}
-		publish(tx, (size_t)got, end);
+		n = read_piece(tx, to, n, &end, &error);
+		publish(tx, n, end);
 	}
+	if (error != 0)
+		session_fail_errno(tx->session, FAIL_SOURCE, "cannot read standard input", error);
 	return NULL;
 }
 

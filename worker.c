@@ -475,7 +475,7 @@ run(struct leg *leg, uint64_t rtt_ns)
 		atomic_fetch_or(&leg->due, DUE_STATUS_ALL);
 	}
 	state_move(leg, LEG_UP);
-	atomic_fetch_or(&leg->due, session_leg_up(s, leg));
+	atomic_fetch_or(&leg->due, session_leg_up(s, leg, rtt_ns));
 	why = carry(leg);
 	if (log_wants(LOG_LEG))
 		log_line(LOG_LEG, "leg %u down: %s", leg->number, why);
@@ -623,7 +623,9 @@ dial(struct leg *leg, unsigned patience_ms, unsigned again_ms)
 	stir(leg);
 	leg->fd = net_dial(&target, wake_fd(&leg->wake), leg->name, why);
 	if (leg->fd == -1) {
-		if (errno != ECANCELED)
+		if (errno == ECANCELED)
+			session_unwelcome(leg->session, leg);
+		else
 			session_dial_failed(leg->session, leg, why, errno == ETIMEDOUT);
 		return;
 	}

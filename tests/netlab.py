@@ -4,8 +4,9 @@
 Owns the namespaces, their addresses, the wanem process and every process
 started inside; all of it is gone after close(), on exceptions, exits and
 signals alike.  What a SIGKILL leaves behind is swept by the next start.
-Addresses: side a has 10.77.N.1 on path N, side b 10.77.N.2 (and fd77:N::1,
-fd77:N::2 with ipv6), on device wanN; reachable in these namespaces only.
+Addresses: side a has 10.77.N.1 on path N, side b 10.77.N.2 (with ipv6 also
+fd77:N::1 and fd77:N::2, N in hexadecimal), on device wanN; they exist in these
+namespaces only.
 
 A path is RATE/RTT[/LOSS][/WORD=VALUE...]: 200M/30ms, 100M/50ms/0.1%,
 unlimited/2ms/queue=64k, 20M/40ms/ab.loss=0.01.  RTT is split evenly over both
@@ -225,8 +226,9 @@ class Lab:
     _made = 0
 
     def __init__(self, paths, seed=None, ipv6=False, mtu=1500, tick_us=100,
-                 sysctl=None, ordinary=False):
+                 sysctl=None, ordinary=False, congestion=None):
         _check_machine()
+        self.congestion = congestion
         self.paths = [parse_path(p) for p in paths]
         self.mtu, self.ipv6 = mtu, ipv6
         self._lock = threading.Lock()
@@ -314,8 +316,20 @@ class Lab:
                 if self.ipv6:
                     _ip('-n', ns, '-6', 'addr', 'add',
                         self.addr(side, i, 6) + '/64', 'dev', 'wan%d' % i)
+                if self.congestion:
+                    self._set_congestion(ns, side, i)
             for command in path.commands:
                 self.cmd('path %d %s' % (i, command))
+
+    def _set_congestion(self, ns, side, path):
+        """By the routes: a namespace's sysctl knows unrestricted ones only."""
+        _ip('-n', ns, 'route', 'replace', '10.77.%d.0/24' % path, 'dev',
+            'wan%d' % path, 'proto', 'kernel', 'scope', 'link', 'src',
+            self.addr(side, path), 'congctl', self.congestion)
+        if self.ipv6:
+            _ip('-n', ns, '-6', 'route', 'replace', 'fd77:%x::/64' % path,
+                'dev', 'wan%d' % path, 'proto', 'kernel', 'metric', '256',
+                'congctl', self.congestion)
 
     def _reply_line(self, patience):
         deadline = time.monotonic() + patience
@@ -496,7 +510,7 @@ def _main_run(args):
     sysctl = dict(s.split('=', 1) for s in args.sysctl)
     with Lab(args.paths.split(','), seed=args.seed, ipv6=args.ipv6,
              mtu=args.mtu, tick_us=args.tick, sysctl=sysctl,
-             ordinary=args.ordinary) as lab:
+             ordinary=args.ordinary, congestion=args.congestion) as lab:
         print('netlab: %s, seed %d' % (args.paths, lab.seed), file=sys.stderr)
         env = dict(os.environ)
         env.update(lab.environment())
@@ -562,7 +576,7 @@ def _main_calibrate(args):
           'for both ends; late: packets, in ms')
     print(row % ('path', 'traffic', 'offered', 'carried', 'arrived', 'limit',
                  'share', 'core', 'late max', '> 1 ms'))
-    with Lab(specs, seed=args.seed) as lab:
+    with Lab(specs, seed=args.seed, congestion=args.congestion) as lab:
         for i, path in enumerate(lab.paths):
             print(row % ((specs[i], 'rtt') + ('',) * 2 + tuple(
                 '%.2f' % t for t in _round_trips(lab, i)) + ('',) * 4))
@@ -641,6 +655,8 @@ def _arguments():
     p.add_argument('--tick', type=int, default=100, metavar='US')
     p.add_argument('--ordinary', action='store_true',
                    help='no real-time priority for wanem')
+    p.add_argument('--congestion', metavar='NAME',
+                   help='of all connections that do not choose one')
     p.add_argument('--sysctl', action='append', default=[], metavar='KEY=VAL')
     p.add_argument('command', nargs='+')
     p.set_defaults(main=_main_run)
@@ -648,6 +664,7 @@ def _arguments():
     p.add_argument('--paths', default='100M/40ms,500M/40ms')
     p.add_argument('--seed', type=int)
     p.add_argument('--seconds', type=int, default=8)
+    p.add_argument('--congestion', metavar='NAME')
     p.set_defaults(main=_main_calibrate)
     p = sub.add_parser('cmd')
     p.add_argument('words', nargs='+')

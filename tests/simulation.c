@@ -118,7 +118,7 @@ static struct {
 	bool trace;
 	/* What this schedule is like. */
 	unsigned legs, stride, calm, cuts, dribble, audit;
-	bool checked, copies, direct, bye_early;
+	bool checked, copies, direct, mean;
 	uint64_t total, window_bytes;
 	uint32_t frame;
 	uint64_t late_ns;
@@ -321,8 +321,8 @@ source_act(void)
 static void
 check_frame(const struct window_frame *f)
 {
-	HOLDS(f->length > 0 && f->length <= sim.window.frame);
-	HOLDS(f->seq + f->length <= sim.window.limit);
+	HOLDS(f->length > 0 && f->length <= sim.frame);
+	HOLDS(f->seq >= sim.window.base && f->seq + f->length <= sim.window.limit);
 	HOLDS(f->seq + f->length <= sim.total);
 	HOLDS(memcmp(f->data, stream + f->seq, f->length) == 0);
 }
@@ -573,6 +573,9 @@ rx_say_status(unsigned i, bool all)
 	u = conn_answer(c, UP_STATUS);
 	u->delivered = sim.order.cursor;
 	u->limit = sim.order.cursor + sim.window_bytes;
+	/* A receiver may give less credit than the window. */
+	if (sim.mean && sim.steps % 2 == 0)
+		u->limit = sim.order.cursor + draw((size_t)sim.window_bytes);
 	for (k = 0; k < sim.legs; k++) {
 		if (!sim.rx[k].known || (!all && k != i))
 			continue;
@@ -640,6 +643,8 @@ rx_choose(unsigned i, bool direct)
 	if (l->way == ORDER_TURN) {
 		HOLDS(sim.order.turn == (int)number(i) && !sim.writing);
 		HOLDS(l->seq <= sim.order.cursor && sim.order.cursor < l->end);
+		HOLDS(sim.order.count == 0 ||
+		    sim.order.piece[sim.order.head].seq > sim.order.cursor);
 		l->skip = sim.order.cursor - l->seq;
 		seen.turns++;
 	}
@@ -924,7 +929,7 @@ check_step(void)
 	HOLDS(w->delivered <= o->cursor);
 	HOLDS(w->limit <= o->cursor + sim.window_bytes);
 	HOLDS(w->next <= w->limit);
-	HOLDS(sim.stopped || w->next >= o->cursor);
+	HOLDS(w->next >= order_contiguous(o));
 	HOLDS(o->stored <= sim.window_bytes + sim.frame);
 	HOLDS(!sim.writing || o->turn == ORDER_WRITER);
 	/* Delivery never waits for an octet that is here. */
@@ -1038,7 +1043,7 @@ step(void)
 {
 	unsigned i = (unsigned)draw(sim.legs), what = (unsigned)draw(100), n;
 
-	for (n = 1 + (unsigned)draw(3); n > 0; n--) {
+	for (n = 1 + (unsigned)draw(2); n > 0; n--) {
 		if (what < 6)
 			source_act();
 		else if (what < 30)
@@ -1120,7 +1125,7 @@ ended(void)
 static void
 setup(uint64_t seed)
 {
-	static const unsigned audits[] = { 1, 4, 16, 16 }, calms[] = { 1, 1, 3, 20 };
+	static const unsigned audits[] = { 1, 4, 16, 16 }, calms[] = { 1, 2, 3, 20 };
 	uint64_t wish, reach;
 	struct conn *c;
 
@@ -1136,9 +1141,10 @@ setup(uint64_t seed)
 	sim.checked = once_in(4);
 	sim.copies = !once_in(3);
 	sim.direct = !once_in(3);
+	sim.mean = once_in(4);
 	sim.window_bytes = WINDOW_CHARGE * (1 + draw(24));
 	sim.frame = (uint32_t)some(sim.window_bytes / 4);
-	sim.cuts = 16u << draw(8);
+	sim.cuts = 16u << draw(11);
 	sim.total = once_in(12) ? draw(2) : some((uint64_t)sim.cuts * 64);
 	if (sim.total > STREAM)
 		sim.total = STREAM;
@@ -1200,7 +1206,7 @@ schedule(uint64_t seed)
 	uint64_t most, rounds;
 
 	setup(seed);
-	for (most = once_in(4) ? some(400) : draw(2000); sim.steps < most && !ended(); sim.steps++) {
+	for (most = once_in(4) ? some(400) : draw(4000); sim.steps < most && !ended(); sim.steps++) {
 		step();
 		check_step();
 	}
