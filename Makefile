@@ -12,17 +12,18 @@ PREFIX = /usr/local
 MANDIR = $(PREFIX)/share/man
 DESTDIR =
 
-OBJS = chaos.o crc32c.o digest.o entropy.o frame.o inflow.o listener.o lock.o log.o \
-	net.o options.o order.o outflow.o pace.o path.o pulse.o ranges.o rx.o session.o tx.o \
-	wake.o window.o worker.o viamillipede.o
+OBJS = blame.o chaos.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
+	lock.o log.o net.o options.o order.o outflow.o pace.o path.o pulse.o ranges.o rx.o \
+	session.o tune.o tx.o wake.o window.o worker.o viamillipede.o
 
 # What the unit tests link: everything but main.
-LIB = chaos.o crc32c.o digest.o entropy.o frame.o inflow.o listener.o lock.o log.o net.o \
-	options.o order.o outflow.o pace.o path.o pulse.o ranges.o rx.o session.o sha256.o \
-	siphash.o tx.o wake.o window.o worker.o
+LIB = blame.o chaos.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
+	lock.o log.o net.o options.o order.o outflow.o pace.o path.o pulse.o ranges.o rx.o \
+	session.o sha256.o siphash.o tune.o tx.o wake.o window.o worker.o
 
-UNITS = build/unit_crc32c build/unit_digest build/unit_lock build/unit_log \
-	build/unit_options build/unit_ranges build/unit_sha256 build/unit_siphash
+UNITS = build/unit_crc32c build/unit_digest build/unit_frame build/unit_lock \
+	build/unit_log build/unit_options build/unit_order build/unit_ranges build/unit_sha256 \
+	build/unit_siphash build/unit_window
 
 TOOLS = build/wanem build/bench_source build/bench_sink build/bench_splice build/bench_copy \
 	build/simulation
@@ -74,18 +75,24 @@ build/unit_crc32c: tests/unit_crc32c.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_crc32c.c $(LIB) $(LDLIBS)
 build/unit_digest: tests/unit_digest.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_digest.c $(LIB) $(LDLIBS)
+build/unit_frame: tests/unit_frame.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_frame.c $(LIB) $(LDLIBS)
 build/unit_lock: tests/unit_lock.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_lock.c $(LIB) $(LDLIBS)
 build/unit_log: tests/unit_log.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_log.c $(LIB) $(LDLIBS)
 build/unit_options: tests/unit_options.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_options.c $(LIB) $(LDLIBS)
+build/unit_order: tests/unit_order.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_order.c $(LIB) $(LDLIBS)
 build/unit_ranges: tests/unit_ranges.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_ranges.c $(LIB) $(LDLIBS)
 build/unit_sha256: tests/unit_sha256.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_sha256.c $(LIB) $(LDLIBS)
 build/unit_siphash: tests/unit_siphash.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_siphash.c $(LIB) $(LDLIBS)
+build/unit_window: tests/unit_window.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_window.c $(LIB) $(LDLIBS)
 
 build/simulation: tests/simulation.c tests/check.h $(LIB)
 	$(UNIT) tests/simulation.c $(LIB) $(LDLIBS)
@@ -105,43 +112,46 @@ build/bench_splice: tests/bench_splice.c
 build/bench_copy: tests/bench_copy.c
 	$(UNIT) tests/bench_copy.c $(LDLIBS)
 
+blame.o: blame.c blame.h
 chaos.o: chaos.c chaos.h entropy.h log.h lock.h
 crc32c.o: crc32c.c crc32c.h
 digest.o: digest.c digest.h
 entropy.o: entropy.c entropy.h
+events.o: events.c events.h lock.h net.h
 frame.o: frame.c frame.h crc32c.h
 inflow.o: inflow.c inflow.h frame.h order.h leg.h chaos.h net.h outflow.h \
- window.h ranges.h pulse.h wake.h lock.h log.h rx.h worker.h
+ window.h ranges.h pulse.h wake.h lock.h log.h rx.h blame.h worker.h
 listener.o: listener.c listener.h net.h frame.h lock.h log.h session.h \
- chaos.h leg.h inflow.h order.h outflow.h window.h ranges.h pulse.h \
- wake.h options.h path.h
+ chaos.h events.h leg.h inflow.h order.h outflow.h window.h ranges.h \
+ pulse.h wake.h options.h path.h
 lock.o: lock.c lock.h log.h
 log.o: log.c log.h lock.h
 net.o: net.c net.h lock.h
 options.o: options.c options.h
 order.o: order.c order.h
 outflow.o: outflow.c outflow.h frame.h window.h ranges.h crc32c.h leg.h \
- chaos.h inflow.h order.h net.h pulse.h wake.h log.h lock.h tx.h
+ chaos.h inflow.h order.h net.h pulse.h wake.h log.h lock.h tx.h blame.h
 pace.o: pace.c pace.h
 path.o: path.c path.h options.h
 pulse.o: pulse.c pulse.h frame.h
 ranges.o: ranges.c ranges.h
-rx.o: rx.c rx.h frame.h order.h digest.h leg.h chaos.h inflow.h net.h \
- outflow.h window.h ranges.h pulse.h wake.h lock.h log.h session.h \
- options.h path.h
-session.o: session.c session.h chaos.h frame.h leg.h inflow.h order.h \
- net.h outflow.h window.h ranges.h pulse.h wake.h lock.h log.h options.h \
- path.h entropy.h rx.h tx.h worker.h
+rx.o: rx.c rx.h blame.h frame.h order.h digest.h leg.h chaos.h inflow.h \
+ net.h outflow.h window.h ranges.h pulse.h wake.h lock.h log.h session.h \
+ events.h options.h path.h
+session.o: session.c session.h chaos.h events.h lock.h net.h frame.h \
+ leg.h inflow.h order.h outflow.h window.h ranges.h pulse.h wake.h log.h \
+ options.h path.h entropy.h rx.h blame.h tx.h worker.h
 sha256.o: sha256.c sha256.h
 siphash.o: siphash.c sha256.h siphash.h
-tx.o: tx.c tx.h frame.h window.h ranges.h digest.h leg.h chaos.h inflow.h \
- order.h net.h outflow.h pulse.h wake.h lock.h log.h pace.h session.h \
- options.h path.h
+tune.o: tune.c tune.h
+tx.o: tx.c tx.h blame.h frame.h window.h ranges.h digest.h leg.h chaos.h \
+ inflow.h order.h net.h outflow.h pulse.h wake.h lock.h log.h pace.h \
+ session.h events.h options.h path.h tune.h
 viamillipede.o: viamillipede.c chaos.h listener.h net.h log.h lock.h \
- options.h rx.h frame.h order.h session.h leg.h inflow.h outflow.h \
- window.h ranges.h pulse.h wake.h path.h tx.h worker.h
+ options.h rx.h blame.h frame.h order.h session.h events.h leg.h inflow.h \
+ outflow.h window.h ranges.h pulse.h wake.h path.h tx.h worker.h
 wake.o: wake.c wake.h
 window.o: window.c window.h frame.h ranges.h
 worker.o: worker.c worker.h frame.h leg.h chaos.h inflow.h order.h net.h \
- outflow.h window.h ranges.h pulse.h wake.h lock.h log.h rx.h session.h \
- options.h path.h tx.h
+ outflow.h window.h ranges.h pulse.h wake.h lock.h log.h rx.h blame.h \
+ session.h events.h options.h path.h tx.h

@@ -182,6 +182,7 @@ read_void(struct leg *leg)
 	in->seq += n;
 	rx_voided(leg->rx, leg, n);
 	if (in->seq == in->end) {
+		atomic_fetch_add_explicit(&leg->resent, 1, memory_order_relaxed);
 		in->have = 0;
 		frame_done(leg);
 	}
@@ -218,8 +219,10 @@ turn_idle(struct leg *leg)
 		return INFLOW_EMPTY;
 	}
 	now = clock_now_ns();
-	if (in->full_ns == 0)
+	if (in->full_ns == 0) {
 		in->full_ns = now;
+		rx_full(leg->rx);
+	}
 	if (now - in->full_ns < INFLOW_FULL_NS)
 		return INFLOW_OUTPUT;
 	rx_leave(leg->rx, leg);

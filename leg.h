@@ -99,6 +99,7 @@ struct leg {
 	atomic_ullong frames;		/* [a] of the stream */
 	atomic_ullong octets;		/* [a] of the stream */
 	atomic_uint redials;		/* [a] */
+	atomic_uint resent;		/* [a] frames that went again, or had come before */
 	atomic_uint path_shown;		/* [a] */
 	atomic_uint rtt_us;		/* [a] */
 	atomic_uint retransmissions;	/* [a] the kernel's */

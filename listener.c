@@ -280,7 +280,7 @@ int
 listener_start(struct listener *l)
 {
 	pthread_t thread;
-	int error = thread_start(&thread, "vmp-listener", listener, l);
+	int error = thread_start(&thread, "viamillipede-l", listener, l);
 
 	if (error == 0)
 		thread_detach(thread);

@@ -31,6 +31,14 @@ struct line {
 	size_t length;
 };
 
+/* What log_show left on the screen. */
+struct shown {
+	char draw[LOG_SHOW_SIZE];
+	size_t draw_length;	/* 0 = there is none */
+	char erase[LOG_SHOW_SIZE];
+	size_t erase_length;
+};
+
 enum written {
 	WRITTEN_ALL,
 	WRITTEN_NOT_IN_TIME,
@@ -42,6 +50,8 @@ enum written {
  * touches torn. A thread that finds it busy waits for its turn, but not for
  * ever: the one before may be held up by a terminal that takes nothing.
  *
+ * When a line is shown, standard error ends in it and not in a newline.
+ *
  * Fields: [I] set before other threads start, [l] under lock, [b] by whoever
  * has set busy.
  */
@@ -52,6 +62,7 @@ static struct {
 	bool stalled;		/* [l] a line was dropped since the last one */
 	uint64_t lost;		/* [l] lines dropped and not yet told of */
 	size_t torn;		/* [b] bytes that the last line lacks */
+	struct shown shown;	/* [b] */
 	int fd;			/* [I] */
 	bool prompt;		/* [I] fd never blocks */
 } out = { .lock = LOCK_INITIALIZER, .fd = STDERR_FILENO };
@@ -178,6 +189,55 @@ put(const char *text, size_t length, uint64_t deadline_ns)
 	return WRITTEN_ALL;
 }
 
+/* As put_above, for a text of any length, in three calls. */
+static enum written
+put_long(const char *text, size_t length, uint64_t deadline_ns)
+{
+	const struct shown *s = &out.shown;
+	enum written done = put(s->erase, s->erase_length, deadline_ns);
+
+	if (done == WRITTEN_ALL)
+		done = put(text, length, deadline_ns);
+	if (done == WRITTEN_ALL) {
+		(void)put(s->draw, s->draw_length, deadline_ns);
+		out.torn = 0;
+	}
+	return done;
+}
+
+/*
+ * Write a text that ends in a newline, above what is shown. Once the text is
+ * out, it does not matter whether the line below it is whole.
+ */
+static enum written
+put_above(const char *text, size_t length, uint64_t deadline_ns)
+{
+	const struct shown *s = &out.shown;
+	char whole[2 * LOG_SHOW_SIZE + LOG_LINE_SIZE];
+	enum written done;
+	size_t n = s->erase_length;
+
+	if (s->draw_length == 0)
+		return put(text, length, deadline_ns);
+	if (length > LOG_LINE_SIZE)
+		return put_long(text, length, deadline_ns);
+	memcpy(whole, s->erase, n);
+	memcpy(whole + n, text, length);
+	n += length;
+	memcpy(whole + n, s->draw, s->draw_length);
+	n += s->draw_length;
+	done = put(whole, n, deadline_ns);
+	if (out.torn == 0)
+		return done;
+	/* What is torn: the line below, or more? */
+	if (out.torn <= s->draw_length) {
+		out.torn = 0;
+		return WRITTEN_ALL;
+	}
+	out.torn -= s->draw_length;
+	return done;
+}
+
 static enum written
 put_note(uint64_t lost, uint64_t deadline_ns)
 {
@@ -186,7 +246,7 @@ put_note(uint64_t lost, uint64_t deadline_ns)
 	    "here: standard error did not take them\n", lost,
 	    lost == 1 ? "" : "s");
 
-	return put(note, (size_t)n, deadline_ns);
+	return put_above(note, (size_t)n, deadline_ns);
 }
 
 /*
@@ -195,7 +255,7 @@ put_note(uint64_t lost, uint64_t deadline_ns)
  * line that lacks only its newline is not lost: that comes with the next.
  */
 static enum written
-put_after(const struct line *line, uint64_t *lost, uint64_t deadline_ns)
+put_after(const char *text, size_t length, uint64_t *lost, uint64_t deadline_ns)
 {
 	enum written done = WRITTEN_ALL;
 
@@ -210,48 +270,123 @@ put_after(const struct line *line, uint64_t *lost, uint64_t deadline_ns)
 		++*lost;
 		return done;
 	}
-	done = put(line->text, line->length, deadline_ns);
+	done = put_above(text, length, deadline_ns);
 	if (done != WRITTEN_ALL && out.torn != 1)
 		++*lost;
 	return done;
 }
 
 /*
- * The writer function. Patience is for the first line that does not get
- * through; those that follow find stalled set and try once.
+ * Become the one that writes, until the deadline; with out.lock held. Patience
+ * is for the first line that does not get through; those that follow find
+ * stalled set and try once.
  */
+static bool
+begin_locked(uint64_t *deadline_ns)
+{
+	if (!out.stalled)
+		*deadline_ns += LOG_PATIENCE_MS * MS_NS;
+	while (out.busy)
+		if (!lock_wait_until(&out.freed, &out.lock, *deadline_ns) &&
+		    out.busy)
+			return false;
+	return out.busy = true;
+}
+
 static void
-emit(const struct line *line)
+end_locked(void)
+{
+	out.busy = false;
+	lock_wake(&out.freed);
+}
+
+/* The writer function. */
+static void
+emit(const char *text, size_t length)
 {
 	uint64_t deadline = clock_now_ns(), lost;
 	enum written done;
 
 	thread_once(&out_once, out_init);
 	lock_take(&out.lock);
-	if (!out.stalled)
-		deadline += LOG_PATIENCE_MS * MS_NS;
-	while (out.busy) {
-		if (!lock_wait_until(&out.freed, &out.lock, deadline) &&
-		    out.busy) {
-			out.stalled = true;
-			out.lost++;
-			lock_drop(&out.lock);
-			return;
-		}
+	if (!begin_locked(&deadline)) {
+		out.stalled = true;
+		out.lost++;
+		lock_drop(&out.lock);
+		return;
 	}
-	out.busy = true;
 	lost = out.lost;
 	out.lost = 0;		/* others may be lost meanwhile */
 	lock_drop(&out.lock);
 
-	done = put_after(line, &lost, deadline);
+	done = put_after(text, length, &lost, deadline);
 
 	lock_take(&out.lock);
-	out.busy = false;
 	out.stalled = done == WRITTEN_NOT_IN_TIME;
 	out.lost += lost;
-	lock_wake(&out.freed);
+	end_locked();
 	lock_drop(&out.lock);
+}
+
+void
+log_text(char *text, size_t length)
+{
+	int saved = errno;
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] != '\n' && (text[i] < ' ' || text[i] > '~'))
+			text[i] = '?';
+	emit(text, length);
+	errno = saved;
+}
+
+/* By whoever has set busy: the old line goes, the new one comes. */
+static void
+put_shown(const char *draw, const char *erase, uint64_t deadline_ns)
+{
+	struct shown *s = &out.shown;
+	size_t draws = strlen(draw), erases = strlen(erase), n = 0;
+	char whole[2 * LOG_SHOW_SIZE];
+
+	/* A torn line is ended first, by the next message. */
+	if (out.torn > 0 || draws > LOG_SHOW_SIZE || erases > LOG_SHOW_SIZE ||
+	    (draws == 0 && s->draw_length == 0))
+		return;
+	if (draws == 0 && erases > 0) {
+		memcpy(whole, erase, n = erases);
+	} else if (s->draw_length > 0) {
+		memcpy(whole, s->erase, n = s->erase_length);
+	}
+	memcpy(whole + n, draw, draws);
+	memcpy(s->draw, draw, draws);
+	memcpy(s->erase, erase, erases);
+	s->draw_length = draws;
+	s->erase_length = erases;
+	(void)put(whole, n + draws, deadline_ns);
+	out.torn = 0;
+}
+
+void
+log_show(const char *draw, const char *erase)
+{
+	uint64_t deadline = clock_now_ns();
+	int saved = errno;
+
+	thread_once(&out_once, out_init);
+	lock_take(&out.lock);
+	if (draw[0] != '\0' && (out.busy || out.stalled)) {
+		lock_drop(&out.lock);
+		return;
+	}
+	if (begin_locked(&deadline)) {
+		lock_drop(&out.lock);
+		put_shown(draw, erase, draw[0] != '\0' ? clock_now_ns() :
+		    deadline);
+		lock_take(&out.lock);
+		end_locked();
+	}
+	lock_drop(&out.lock);
+	errno = saved;
 }
 
 /* The time of day with date, in milliseconds: both ends' logs compare. */
@@ -334,7 +469,7 @@ say(const char *format, va_list arguments)
 	int saved = errno;
 
 	line_make(&line, format, arguments);
-	emit(&line);
+	emit(line.text, line.length);
 	errno = saved;
 }
 

@@ -78,6 +78,26 @@ int	log_raise(void);
 void	log_line(int level, const char *format, ...) LOG_FORMAT(2, 3);
 
 /*
+ * Text of the caller's making, whatever the threshold: whole lines, written at
+ * once and not mixed with others. What is neither printable ASCII nor a
+ * newline is shown as a question mark; text is changed accordingly.
+ */
+void	log_text(char *text, size_t length);
+
+/*
+ * The line that stays below all others, for progress: draw writes it, without
+ * a newline, and erase takes it away and leaves the cursor where it began.
+ * Every message erases it, is written, and draws it again, in one call. It
+ * waits for nobody: where it would have to, the old one stays. Both texts are
+ * written as they are and hold at most LOG_SHOW_SIZE bytes. An empty draw
+ * takes the old line away for good, with patience; with a newline for erase it
+ * leaves it where it is, ended. For one thread.
+ */
+#define LOG_SHOW_SIZE	512
+
+void	log_show(const char *draw, const char *erase);
+
+/*
  * Print, whatever the threshold, and end the process with status 1 at once:
  * no locks taken, no exit handlers run. For what cannot happen (see lock.h).
  */

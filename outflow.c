@@ -131,6 +131,8 @@ data_begin(struct leg *leg)
 		frame_encode_checked(&frame, o->data.data, o->header);
 	else
 		frame_encode(&frame, o->header);
+	if (o->data.resend || o->data.copy)
+		atomic_fetch_add_explicit(&leg->resent, 1, memory_order_relaxed);
 	o->at = 0;
 	o->active = true;
 	spoil(leg);

@@ -80,6 +80,9 @@ struct rx {
 	struct leg *soon;		/* [w] waits for the turn to be free */
 	struct rx_leg leg[FRAME_LEGS];	/* [w] */
 	bool known[FRAME_LEGS];		/* [w] joined at least once */
+	bool full;			/* [w] the turn's leg waits for the consumer */
+	bool idle;			/* [w] all has come, the sender waits for its source */
+	struct blame blame;		/* [w] */
 	uint64_t spoilt;		/* [w] */
 	struct pooled *pool[POOL_BUFFERS];	/* [w] last in, first out */
 	unsigned pooled;		/* [w] */
@@ -240,6 +243,47 @@ rx_buffer_drop(struct rx *rx, struct order_buffer *buffer)
 	lock_drop(&rx->lock);
 }
 
+/* Who is waited for; said after each change of what it is told by. */
+static void
+blame_locked(struct rx *rx)
+{
+	enum blame_on on = BLAME_NETWORK;
+
+	if (rx->write_ns != 0 || rx->full || order_writable(&rx->order) ||
+	    order_complete(&rx->order))
+		on = BLAME_CONSUMER;
+	else if (rx->idle && rx->order.stored == 0)
+		on = BLAME_SOURCE;
+	if (on != rx->blame.on)
+		blame_set(&rx->blame, on, clock_now_ns());
+}
+
+void
+rx_waited(struct rx *rx, uint64_t until_ns, uint64_t waited_ns[BLAME_KINDS])
+{
+	lock_take(&rx->lock);
+	blame_sums(&rx->blame, until_ns, waited_ns);
+	lock_drop(&rx->lock);
+}
+
+void
+rx_heard(struct rx *rx, uint64_t next, bool idle)
+{
+	lock_take(&rx->lock);
+	rx->idle = idle && order_contiguous(&rx->order) >= next;
+	blame_locked(rx);
+	lock_drop(&rx->lock);
+}
+
+void
+rx_full(struct rx *rx)
+{
+	lock_take(&rx->lock);
+	rx->full = true;
+	blame_locked(rx);
+	lock_drop(&rx->lock);
+}
+
 /* Session */
 
 void
@@ -253,6 +297,8 @@ rx_agree(struct rx *rx, uint64_t window, bool checked)
 	memset(rx->known, 0, sizeof(rx->known));
 	rx->told_delivered = 0;
 	rx->last = rx->soon = NULL;
+	rx->full = rx->idle = false;
+	blame_init(&rx->blame, BLAME_NETWORK, clock_now_ns());
 	lock_drop(&rx->lock);
 }
 
@@ -335,6 +381,8 @@ rx_moved(struct rx *rx, struct leg *leg, uint64_t n)
 	lock_take(&rx->lock);
 	order_moved(&rx->order, (int)leg->number, n);
 	rx->leg[leg->number].received += n;
+	rx->full = false;
+	blame_locked(rx);
 	lock_drop(&rx->lock);
 	session_progress(rx->session);
 }
@@ -372,7 +420,10 @@ rx_leave(struct rx *rx, struct leg *leg)
 	struct leg *soon;
 
 	lock_take(&rx->lock);
+	if (rx->order.turn == (int)leg->number)
+		rx->full = false;
 	order_leave(&rx->order, (int)leg->number);
+	blame_locked(rx);
 	soon = turn_free_locked(rx);
 	lock_drop(&rx->lock);
 	if (soon != NULL && soon != leg)
@@ -403,6 +454,7 @@ rx_store(struct rx *rx, struct leg *leg, uint64_t seq, uint64_t end, struct orde
 	result = order_store(&rx->order, seq, end, buffer, 0);
 	rx->leg[leg->number].received += end - seq;
 	rx->last = leg;
+	blame_locked(rx);
 	soon = turn_free_locked(rx);
 	lock_drop(&rx->lock);
 	if (soon != NULL)
@@ -750,11 +802,13 @@ writer(void *argument)
 			break;
 		count = order_write(&rx->order, piece, WRITE_PIECES);
 		rx->write_ns = clock_now_ns();
+		blame_locked(rx);
 		lock_drop(&rx->lock);
 		put = count > 0 ? write_pieces(rx, piece, count) : 0;
 		lock_take(&rx->lock);
 		rx->write_ns = 0;
 		order_written(&rx->order, put > 0 ? (uint64_t)put : 0);
+		blame_locked(rx);
 		teller = teller_locked(rx);
 		soon = turn_free_locked(rx);
 		lock_drop(&rx->lock);
@@ -775,7 +829,7 @@ int
 rx_start(struct rx *rx)
 {
 	pthread_t thread;
-	int error = thread_start(&thread, "vmp-writer", writer, rx);
+	int error = thread_start(&thread, "viamillipede-w", writer, rx);
 
 	if (error == 0)
 		thread_detach(thread);

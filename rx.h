@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "blame.h"
 #include "frame.h"
 #include "order.h"
 
@@ -53,6 +54,8 @@ bool rx_wait(struct rx *rx, struct leg *leg);
 bool rx_resume(struct rx *rx, struct leg *leg);
 void rx_leave(struct rx *rx, struct leg *leg);
 int rx_output(const struct rx *rx);
+/* Under the turn: the consumer takes nothing now. */
+void rx_full(struct rx *rx);
 /* The output cannot be spliced to after all: no more turns for legs. */
 void rx_indirect(struct rx *rx);
 
@@ -76,6 +79,8 @@ uint64_t rx_status_due(struct rx *rx, const struct leg *leg, uint64_t now_ns);
 void rx_status(struct rx *rx, const struct leg *leg, bool all, struct status *status);
 /* The sender has sent the stream up to `next': is anything of it missing? */
 bool rx_owed(struct rx *rx, uint64_t next);
+/* A heartbeat: has all of that come, and is the sender waiting for its source? */
+void rx_heard(struct rx *rx, uint64_t next, bool idle);
 
 void rx_fail_memory(struct rx *rx);
 void rx_fail_consumer(struct rx *rx);
@@ -94,5 +99,7 @@ struct rx_state {
 	bool complete;
 };
 void rx_state(struct rx *rx, struct rx_state *state);
+/* How long the source, the network and the consumer were waited for, until then at the most. */
+void rx_waited(struct rx *rx, uint64_t until_ns, uint64_t waited_ns[BLAME_KINDS]);
 
 #endif

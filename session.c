@@ -22,6 +22,7 @@
 #define KEEP_NS		(60 * SECOND)	/* the receiver keeps its verdict so long */
 #define VERDICT_NS	(90 * SECOND)	/* the sender waits so long for it */
 #define TICK_NS		SECOND
+#define TUNE_NS		(SECOND / 10)	/* while data flows */
 #define WINDOW_MOST	((uint64_t)512 << 20)
 #define DEFAULT_FRAME	(1u << 20)
 
@@ -88,6 +89,7 @@ session_init(struct session *s, const struct options *options)
 	s->checked = options->checksum;
 	lock_init(&s->lock);
 	lock_cond_init(&s->changed);
+	events_init(&s->events);
 	atomic_init(&s->progress_ns, s->start_ns);
 	if (s->sender)
 		paths_init(&s->paths, options->npaths, options->threads, s->start_ns);
@@ -140,6 +142,7 @@ verdict_locked(struct session *s, enum session_verdict verdict, int status)
 	if (s->verdict != VERDICT_NONE)
 		return false;
 	s->verdict = verdict;
+	s->verdict_ns = clock_now_ns();
 	s->status = status;
 	return true;
 }
@@ -325,9 +328,25 @@ nudge_locked(struct session *s)
 			wake_signal(&s->leg[i]->wake);
 }
 
+/* For the report; by the leg's thread, without the lock. */
+static void
+leg_event(struct session *s, const struct leg *leg, enum event_kind kind, uint64_t at_ns,
+    uint64_t lasted_ns, const char *why)
+{
+	struct event e = {
+		.kind = kind, .at_ns = at_ns, .lasted_ns = lasted_ns, .leg = leg->number,
+		.path = leg->path, .incarnation = leg->incarnation
+	};
+
+	memcpy(e.name, leg->name, sizeof(e.name));
+	snprintf(e.why, sizeof(e.why), "%s", why);
+	events_add(&s->events, &e);
+}
+
 unsigned
 session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns)
 {
+	static struct log_limit over = LOG_LIMIT("outages");
 	uint64_t now = clock_now_ns(), gone = 0;
 	unsigned due, up;
 
@@ -340,6 +359,10 @@ session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns)
 			s->longest_ns = gone;
 		if (s->state != SESSION_SUSPENDED)
 			gone = 0;
+		else
+			s->outages++;
+		if (s->contact_ns == 0)
+			s->contact_ns = now;
 		if (s->state == SESSION_CONTACT || s->state == SESSION_SUSPENDED)
 			move_locked(s, SESSION_RUNNING);
 	}
@@ -349,9 +372,12 @@ session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns)
 		nudge_locked(s);
 	}
 	lock_drop(&s->lock);
-	if (gone > 0)
-		log_line(LOG_LOSS, "going on after %.1f s without a leg",
+	if (gone > 0) {
+		log_limited(&over, LOG_LOSS, "going on after %.1f s without a leg",
 		    (double)gone / (double)SECOND);
+		leg_event(s, leg, EVENT_OUTAGE, now, gone, "");
+	}
+	leg_event(s, leg, EVENT_UP, now, 0, "");
 	log_line(LOG_LEG, "leg %u up: %s (incarnation %u)", leg->number, leg->name,
 	    (unsigned)leg->incarnation);
 	return due;
@@ -360,7 +386,7 @@ session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns)
 void
 session_leg_down(struct session *s, struct leg *leg, const char *why)
 {
-	static struct log_limit lost = LOG_LIMIT("legs lost");
+	static struct log_limit lost = LOG_LIMIT("legs lost"), none = LOG_LIMIT("no leg is up");
 	uint64_t now = clock_now_ns();
 	bool useful = leg->carried || now - leg->up_ns >= SECOND;
 	bool closing, suspended = false;
@@ -388,7 +414,8 @@ session_leg_down(struct session *s, struct leg *leg, const char *why)
 		log_limited(&lost, LOG_LOSS, "leg %u to %s lost: %s (%u up)", leg->number,
 		    leg->name, why, up);
 	if (suspended)
-		log_line(LOG_LOSS, "no leg is up; waiting for the network");
+		log_limited(&none, LOG_LOSS, "no leg is up; waiting for the network");
+	leg_event(s, leg, EVENT_DOWN, now, 0, why);
 }
 
 void
@@ -807,9 +834,30 @@ closed_locked(const struct session *s, uint64_t now)
 	return (s->due & DUE_PART) != 0 && s->busy == 0;
 }
 
+/* As many legs as turned out to be of use. */
+static void
+judge_legs(struct session *s)
+{
+	unsigned wanted[OPTIONS_PATHS_MAX], n = s->paths.count, i;
+
+	lock_take(&s->lock);
+	for (i = 0; i < n; i++)
+		wanted[i] = s->paths.path[i].wanted;
+	lock_drop(&s->lock);
+	if (!tx_tune(s->tx, wanted, n))
+		return;
+	lock_take(&s->lock);
+	for (i = 0; i < n; i++)
+		s->paths.path[i].wanted = wanted[i];
+	nudge_locked(s);
+	lock_drop(&s->lock);
+}
+
 static void
 tick(struct session *s, enum session_state state, uint64_t now)
 {
+	if (s->sender && state == SESSION_RUNNING)
+		judge_legs(s);
 	if (s->rx != NULL && state != SESSION_CLOSING)
 		rx_look(s->rx);
 	if (state == SESSION_CONTACT)
@@ -839,7 +887,8 @@ session_run(struct session *s)
 			if (now > next + SECOND)
 				session_progress(s);
 			tick(s, state, now);
-			next = clock_now_ns() + TICK_NS;
+			next = clock_now_ns() + (s->sender && state == SESSION_RUNNING ?
+			    TUNE_NS : TICK_NS);
 			lock_take(&s->lock);
 			continue;
 		}

@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "chaos.h"
+#include "events.h"
 #include "frame.h"
 #include "leg.h"
 #include "lock.h"
@@ -79,6 +80,10 @@ struct session {
 	uint64_t down_ns;		/* [s] since when no leg is up */
 	uint64_t longest_ns;		/* [s] longest outage */
 	uint64_t losses;		/* [s] legs that went down, in all */
+	unsigned outages;		/* [s] times that none was up, and is over */
+	uint64_t contact_ns;		/* [s] when the first leg was up; 0 = never yet */
+	uint64_t verdict_ns;		/* [s] when there was one; 0 = there is none */
+	struct events events;		/* of legs, for the report */
 	atomic_ullong progress_ns;	/* [a] last progress, or nothing was owed */
 	unsigned due;			/* [s] what every leg has to say, DUE_ bits */
 	enum session_verdict verdict;	/* [s] */

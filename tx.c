@@ -20,12 +20,23 @@
 #include "log.h"
 #include "pace.h"
 #include "session.h"
+#include "tune.h"
 
 #define PIPE_SIZE	(1 << 20)
 #define SMALL		(64u << 10)	/* less than this is worth waiting for */
+#define SECOND		1000000000ULL
 #define REACH_FIRST	(8u << 20)	/* stays in the processor's cache, more or less */
 #define LATE_LEAST_NS	200000000ULL
+#define SPILL_NS	120000000ULL	/* waited so long: any path may take it */
+#define BACKLOG_NS	100000000ULL	/* what better paths carry in this time is left to them */
+#define BACKLOG_LEAST	(256u << 10)
 #define LOOK_NS		50000000ULL	/* how often a leg without work looks for late frames */
+
+struct tx_path {
+	struct tune tune;
+	uint64_t octets;	/* received by way of it, in all */
+	uint64_t rtt_ns;
+};
 
 /* [I] immutable, [w] under lock, [r] the reader only. */
 struct tx {
@@ -44,12 +55,30 @@ struct tx {
 	struct leg *leg[FRAME_LEGS];	/* [w] those that are up */
 	uint16_t rank[FRAME_LEGS];	/* [w] numbers of them, preferred first */
 	unsigned ranked;		/* [w] */
-	bool idle[FRAME_LEGS];		/* [w] has no work and could take some */
+	uint16_t home[FRAME_LEGS];	/* [w] the path that it uses */
+	uint16_t place[FRAME_LEGS];	/* [w] how many legs of that path are before it */
+	struct tx_path path[OPTIONS_PATHS_MAX];	/* [w] */
+	uint64_t taken_ns;		/* [w] when a leg took something, or there was nothing */
+	uint64_t watch_ns;		/* [w] when a leg without work was asked to look out */
+	bool lazy;			/* [w] since the last tx_tune the source was waited for */
+	bool idle[FRAME_LEGS];		/* [w] asked for work and got none */
 	bool called[FRAME_LEGS];	/* [w] was woken for work, did not come yet */
 	bool blocked;			/* [w] the receiver's consumer is slow */
 	bool starved;			/* [w] the reader waits for the source */
+	struct blame blame;		/* [w] */
 	struct digest digest;		/* [r] */
 };
+
+/* One path has two legs from the beginning, see path.c. */
+static void
+paths_begin(struct tx *tx, const struct session *session)
+{
+	unsigned n = session->paths.count, i;
+
+	for (i = 0; i < n; i++)
+		tune_init(&tx->path[i].tune, session->paths.path[i].wanted,
+		    (session->paths.legs + n - 1) / n);
+}
 
 struct tx *
 tx_new(struct session *session, int fd, uint64_t window, bool all, uint32_t frame, bool digest)
@@ -72,6 +101,7 @@ tx_new(struct session *session, int fd, uint64_t window, bool all, uint32_t fram
 	digest_init(&tx->digest);
 	for (i = 0; i < FRAME_LEGS; i++)
 		pace_init(&tx->pace[i]);
+	paths_begin(tx, session);
 #ifdef F_SETPIPE_SZ
 	/* Refusal is normal: not a pipe, or the user's share is used up. */
 	fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
@@ -88,24 +118,31 @@ tx_free(struct tx *tx)
 	free(tx);
 }
 
-/* Which leg */
-
-/* The most preferred leg that has no work, and is told so; NULL when there is none. */
-static struct leg *
-call_locked(struct tx *tx)
+/* Who is waited for; said after each change of what it is told by. */
+static void
+blame_locked(struct tx *tx)
 {
-	unsigned i, n;
+	const struct window *w = &tx->window;
+	enum blame_on on = BLAME_NETWORK;
 
-	for (i = 0; i < tx->ranked; i++) {
-		n = tx->rank[i];
-		if (tx->idle[n]) {
-			tx->idle[n] = false;
-			tx->called[n] = true;
-			return tx->leg[n];
-		}
-	}
-	return NULL;
+	if (tx->starved && w->end == w->next && ranges_count(&w->lost) == 0)
+		on = BLAME_SOURCE;
+	else if (tx->blocked || w->base - w->delivered > w->reach / 4 ||
+	    (w->eof && w->base == w->end))
+		on = BLAME_CONSUMER;
+	if (on != tx->blame.on)
+		blame_set(&tx->blame, on, clock_now_ns());
 }
+
+void
+tx_waited(struct tx *tx, uint64_t until_ns, uint64_t waited_ns[BLAME_KINDS])
+{
+	lock_take(&tx->lock);
+	blame_sums(&tx->blame, until_ns, waited_ns);
+	lock_drop(&tx->lock);
+}
+
+/* Which leg */
 
 /* Octets that better legs were called for and are about to take. */
 static uint64_t
@@ -120,48 +157,157 @@ claimed_locked(const struct tx *tx, unsigned number)
 	return sum;
 }
 
+/* What is left to better paths, because they carry it soon. */
+static uint64_t
+reserved_locked(const struct tx *tx, unsigned number)
+{
+	uint64_t rate = 0, most = tx->window.reach / 4, sum;
+	bool better = false;
+	unsigned i, n;
+
+	for (i = 0; i < tx->ranked; i++) {
+		n = tx->rank[i];
+		if (tx->home[n] >= tx->home[number])
+			break;
+		better = true;
+		rate += tx->pace[n].rate;
+	}
+	if (!better)
+		return 0;
+	sum = rate / (SECOND / BACKLOG_NS);
+	if (sum < BACKLOG_LEAST)
+		sum = BACKLOG_LEAST;
+	return sum < most ? sum : most;
+}
+
 static bool
-may_take_locked(const struct tx *tx, unsigned number)
+late_leg(const struct tx *tx, unsigned number, uint64_t now)
+{
+	const struct window_leg *leg = &tx->window.leg[number];
+
+	return leg->count > 0 && leg->late_ns != 0 &&
+	    now - leg->ring[leg->head].sent_ns > leg->late_ns;
+}
+
+/* A leg that is late gets nothing new while there is one that is not. */
+static bool
+shunned_locked(const struct tx *tx, unsigned number, uint64_t now)
+{
+	unsigned i;
+
+	if (!late_leg(tx, number, now))
+		return false;
+	for (i = 0; i < tx->ranked; i++)
+		if (!late_leg(tx, tx->rank[i], now))
+			return true;
+	return false;
+}
+
+/*
+ * While a leg is busy, little pieces are worth waiting for: more comes, or its
+ * acknowledgement does.
+ */
+static bool
+too_little(const struct window *w, uint64_t ready, uint64_t in_flight)
+{
+	return ready < SMALL && in_flight >= SMALL && !w->eof && w->limit > w->end &&
+	    ranges_count(&w->lost) == 0;
+}
+
+/* May this leg have some of what is ready?  This is where preference is kept. */
+static bool
+may_take_locked(const struct tx *tx, unsigned number, uint64_t now)
 {
 	const struct window *w = &tx->window;
 	uint64_t in_flight = window_in_flight(w, number);
 	uint64_t ready = window_ready(w);
 
-	if (in_flight >= tx->pace[number].limit)
+	if (in_flight >= tx->pace[number].limit || too_little(w, ready, in_flight) ||
+	    tx->place[number] >= tx->path[tx->home[number]].tune.legs)
 		return false;
-	/*
-	 * While a leg is busy, little pieces are worth waiting for: more comes,
-	 * or its acknowledgement does.
-	 */
-	if (in_flight > 0 && ready < SMALL && !w->eof && w->limit > w->end &&
-	    ranges_count(&w->lost) == 0 && in_flight >= SMALL)
+	if (ready == 0)
+		return true;
+	if (shunned_locked(tx, number, now))
 		return false;
-	return ready == 0 || ready > claimed_locked(tx, number);
+	if (now - tx->taken_ns > SPILL_NS)
+		return true;
+	return ready > claimed_locked(tx, number) && ready > reserved_locked(tx, number);
+}
+
+/* The most preferred leg that has no work and may have some, and is told so; or NULL. */
+static struct leg *
+call_locked(struct tx *tx, uint64_t now)
+{
+	unsigned i, n;
+
+	for (i = 0; i < tx->ranked; i++) {
+		n = tx->rank[i];
+		if (tx->idle[n] && may_take_locked(tx, n, now)) {
+			tx->idle[n] = false;
+			tx->called[n] = true;
+			return tx->leg[n];
+		}
+	}
+	return NULL;
+}
+
+/* Somebody without work should look out for legs that are late or clogged. */
+static struct leg *
+watcher_locked(struct tx *tx, uint64_t now)
+{
+	unsigned i;
+
+	if (now - tx->watch_ns < LOOK_NS)
+		return NULL;
+	tx->watch_ns = now;
+	for (i = 0; i < tx->ranked; i++)
+		if (tx->idle[tx->rank[i]])
+			return tx->leg[tx->rank[i]];
+	return NULL;
+}
+
+/* A leg has taken a frame, or has found nothing. */
+static void
+took_locked(struct tx *tx, unsigned n, enum window_cut kind, uint32_t length, uint64_t now)
+{
+	if (kind == WINDOW_NONE) {
+		tx->idle[n] = true;
+		if (window_ready(&tx->window) == 0) {
+			tx->taken_ns = now;
+			if (!tx->reader_waits)
+				tx->lazy = true;
+		}
+		return;
+	}
+	tx->taken_ns = now;
+	if (window_in_flight(&tx->window, n) == length)
+		pace_begin(&tx->pace[n], tx->window.leg[n].received, now);
 }
 
 enum window_cut
 tx_take(struct tx *tx, struct leg *leg, struct window_frame *frame)
 {
+	uint64_t now = clock_now_ns();
 	unsigned n = leg->number;
 	enum window_cut kind = WINDOW_NONE;
 	struct leg *other = NULL;
 	bool failed = false;
 
+	frame->length = 0;
 	lock_take(&tx->lock);
 	tx->called[n] = false;
 	tx->idle[n] = false;
-	if (may_take_locked(tx, n)) {
-		failed = window_take(&tx->window, n, tx->pace[n].frame, true, clock_now_ns(),
-		    frame, &kind) == -1;
-		if (kind == WINDOW_NONE)
-			tx->idle[n] = true;
-		else if (window_in_flight(&tx->window, n) == frame->length)
-			pace_begin(&tx->pace[n], tx->window.leg[n].received, clock_now_ns());
-	}
+	if (may_take_locked(tx, n, now))
+		failed = window_take(&tx->window, n, tx->pace[n].frame, true, now, frame,
+		    &kind) == -1;
+	took_locked(tx, n, kind, frame->length, now);
 	if (window_ready(&tx->window) > claimed_locked(tx, FRAME_LEGS))
-		other = call_locked(tx);
+		other = call_locked(tx, now);
+	if (other == NULL && kind == WINDOW_DATA)
+		other = watcher_locked(tx, now);
+	blame_locked(tx);
 	lock_drop(&tx->lock);
-	if (other != NULL)
+	if (other != NULL && other != leg)
 		wake_signal(&other->wake);
 	if (failed) {
 		session_fail_errno(tx->session, FAIL_RESOURCE, "cannot keep a frame", ENOMEM);
@@ -203,30 +349,45 @@ wake_all(struct leg *const list[], unsigned n)
 static unsigned
 call_all_locked(struct tx *tx, struct leg *list[])
 {
+	uint64_t now = clock_now_ns();
 	unsigned n = 0;
 	struct leg *leg;
 
 	while (n < FRAME_LEGS && window_ready(&tx->window) > claimed_locked(tx, FRAME_LEGS) &&
-	    (leg = call_locked(tx)) != NULL)
+	    (leg = call_locked(tx, now)) != NULL)
 		list[n++] = leg;
 	return n;
 }
 
+/* After a change: which leg of its path each one is. */
+static void
+places_locked(struct tx *tx)
+{
+	unsigned i, n, place = 0;
+
+	for (i = 0; i < tx->ranked; i++) {
+		n = tx->rank[i];
+		if (i > 0 && tx->home[n] != tx->home[tx->rank[i - 1]])
+			place = 0;
+		tx->place[n] = (uint16_t)place++;
+	}
+}
+
 /* Preferred first: by the place of the path on the command line, then by number. */
 static void
-rank_locked(struct tx *tx, struct leg *leg)
+rank_locked(struct tx *tx, unsigned number)
 {
-	unsigned i = tx->ranked++;
-	const struct leg *other;
+	unsigned i = tx->ranked++, n;
 
 	for (; i > 0; i--) {
-		other = tx->leg[tx->rank[i - 1]];
-		if (other->path_shown < leg->path_shown || (other->path_shown ==
-		    leg->path_shown && other->number < leg->number))
+		n = tx->rank[i - 1];
+		if (tx->home[n] < tx->home[number] ||
+		    (tx->home[n] == tx->home[number] && n < number))
 			break;
-		tx->rank[i] = tx->rank[i - 1];
+		tx->rank[i] = (uint16_t)n;
 	}
-	tx->rank[i] = (uint16_t)leg->number;
+	tx->rank[i] = (uint16_t)number;
+	places_locked(tx);
 }
 
 static void
@@ -240,6 +401,7 @@ unrank_locked(struct tx *tx, unsigned number)
 		return;
 	tx->ranked--;
 	memmove(&tx->rank[i], &tx->rank[i + 1], (tx->ranked - i) * sizeof(tx->rank[0]));
+	places_locked(tx);
 }
 
 void
@@ -247,6 +409,7 @@ tx_agree(struct tx *tx, uint64_t window, uint32_t frame)
 {
 	lock_take(&tx->lock);
 	window_agree(&tx->window, window, frame);
+	blame_init(&tx->blame, BLAME_NETWORK, clock_now_ns());
 	lock_wake_all(&tx->room);
 	lock_drop(&tx->lock);
 }
@@ -263,7 +426,9 @@ tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 		pace_restart(&tx->pace[n], rtt_ns, clock_now_ns());
 		tx->leg[n] = leg;
 		tx->idle[n] = tx->called[n] = false;
-		rank_locked(tx, leg);
+		tx->home[n] = (uint16_t)leg->path;
+		tx->path[leg->path].rtt_ns = rtt_ns;
+		rank_locked(tx, n);
 	}
 	lock_drop(&tx->lock);
 	if (!good)
@@ -284,6 +449,7 @@ tx_part(struct tx *tx, struct leg *leg)
 	tx->idle[n] = tx->called[n] = false;
 	failed = window_leg_down(&tx->window, n) == -1;
 	count = call_all_locked(tx, list);
+	blame_locked(tx);
 	lock_drop(&tx->lock);
 	wake_all(list, count);
 	if (failed)
@@ -316,6 +482,7 @@ entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_
 		if (why != NULL)
 			return why;
 		*gain += n;
+		tx->path[tx->home[e->leg]].octets += n;
 		if (tx->window.leg[e->leg].up &&
 		    tx->window.leg[e->leg].incarnation == e->incarnation)
 			pace_received(&tx->pace[e->leg], e->received,
@@ -371,6 +538,7 @@ tx_status(struct tx *tx, struct leg *leg, const struct status *status)
 	settled = window_settled(&tx->window);
 	if (tx->reader_waits)
 		lock_wake(&tx->room);
+	blame_locked(tx);
 	lock_drop(&tx->lock);
 	wake_all(list, count);
 	if (grown)
@@ -381,6 +549,38 @@ tx_status(struct tx *tx, struct leg *leg, const struct status *status)
 	if (gain > 0 || settled)
 		session_progress(tx->session);
 	return why;
+}
+
+/* The consumer is what holds things up: much is here in order and not delivered. */
+static bool
+consumer_slow_locked(const struct tx *tx)
+{
+	return tx->window.base - tx->window.delivered > tx->window.reach / 4;
+}
+
+bool
+tx_tune(struct tx *tx, unsigned wanted[], unsigned n)
+{
+	const char *why[OPTIONS_PATHS_MAX];
+	uint64_t now = clock_now_ns();
+	bool limited, changed = false;
+	unsigned i;
+
+	lock_take(&tx->lock);
+	limited = !tx->lazy && !consumer_slow_locked(tx) &&
+	    (window_ready(&tx->window) > 0 || tx->reader_waits);
+	tx->lazy = false;
+	for (i = 0; i < n; i++) {
+		why[i] = tune_step(&tx->path[i].tune, tx->path[i].octets, limited,
+		    tx->path[i].rtt_ns, now);
+		changed = changed || wanted[i] != tx->path[i].tune.legs;
+		wanted[i] = tx->path[i].tune.legs;
+	}
+	lock_drop(&tx->lock);
+	for (i = 0; i < n; i++)
+		if (why[i] != NULL)
+			log_line(LOG_DECISION, "path %u: %u legs; %s", i, wanted[i], why[i]);
+	return changed;
 }
 
 void
@@ -500,6 +700,7 @@ room_wait(struct tx *tx, size_t *n)
 		tx->reader_waits = false;
 	}
 	tx->starved = true;
+	blame_locked(tx);
 	lock_drop(&tx->lock);
 	return to;
 }
@@ -520,6 +721,7 @@ publish(struct tx *tx, size_t n, bool end)
 	for (i = 0; end && i < tx->ranked; i++)
 		if (tx->idle[tx->rank[i]])
 			wake_signal(&tx->leg[tx->rank[i]]->wake);
+	blame_locked(tx);
 	lock_drop(&tx->lock);
 	wake_all(list, count);
 	if (end)
@@ -554,7 +756,7 @@ int
 tx_start(struct tx *tx)
 {
 	pthread_t thread;
-	int error = thread_start(&thread, "vmp-reader", reader, tx);
+	int error = thread_start(&thread, "viamillipede-r", reader, tx);
 
 	if (error == 0)
 		thread_detach(thread);

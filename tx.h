@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "blame.h"
 #include "frame.h"
 #include "window.h"
 
@@ -51,6 +52,12 @@ uint64_t tx_fin(struct tx *tx, struct fin *fin);
 
 /* The receiver's words.  NULL, or what it did wrong. */
 const char *tx_status(struct tx *tx, struct leg *leg, const struct status *status);
+/*
+ * How many legs each of `n' paths should have; for a thread that ticks.  true:
+ * a number changed.
+ */
+bool tx_tune(struct tx *tx, unsigned wanted[], unsigned n);
+
 /* A round trip to the receiver's program, of this leg. */
 void tx_rtt(struct tx *tx, const struct leg *leg, uint64_t rtt_ns);
 
@@ -80,5 +87,7 @@ struct tx_state {
 	bool starved;		/* the source is what is waited for */
 };
 void tx_state(struct tx *tx, struct tx_state *state);
+/* How long the source, the network and the consumer were waited for, until then at the most. */
+void tx_waited(struct tx *tx, uint64_t until_ns, uint64_t waited_ns[BLAME_KINDS]);
 
 #endif

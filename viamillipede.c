@@ -245,7 +245,7 @@ transfer(const struct options *o)
 	}
 	if (check_options(s) == -1)
 		return EXIT_USAGE;
-	if ((error = thread_start(&thread, "vmp-signals", signals, s)) != 0) {
+	if ((error = thread_start(&thread, "viamillipede-s", signals, s)) != 0) {
 		start_thread_failed("the signals' thread", error);
 		return EXIT_FAILED;
 	}

@@ -229,6 +229,7 @@ window_received(struct window *w, unsigned number, uint32_t incarnation, uint64_
 		leg->received += n;
 		f->seq += n;
 		f->length -= (uint32_t)n;
+		f->copied -= f->copied < n ? f->copied : (uint32_t)n;
 		if (f->copy)
 			w->copies -= n;
 		if (f->length == 0) {
@@ -501,7 +502,7 @@ late_flight(struct window *w, unsigned number, uint64_t now_ns)
 			f = &leg->ring[(leg->head + k) & (leg->size - 1)];
 			if (now_ns - f->sent_ns < leg->late_ns)
 				break;
-			if (f->copied || f->copy || f->seq + f->length <= w->base ||
+			if (f->copied == f->length || f->copy || f->seq + f->length <= w->base ||
 			    ranges_covers(&w->acked, f->seq, f->seq + f->length))
 				continue;
 			if (best == NULL || f->seq < best->seq)
@@ -522,14 +523,15 @@ take_copy(struct window *w, unsigned leg, uint32_t most, uint64_t now_ns,
 
 	if (w->copies >= WINDOW_COPIES || (f = late_flight(w, leg, now_ns)) == NULL)
 		return 0;
-	seq = f->seq < w->base ? w->base : f->seq;
 	end = f->seq + f->length;
+	seq = f->seq + f->copied < w->base ? w->base : f->seq + f->copied;
+	if (seq >= end)
+		return 0;
 	n = cut_length(w, seq, end, most);
 	out->copy = true;
 	if (cut(w, leg, seq, n, now_ns, out) == -1)
 		return -1;
-	/* A copy cut shorter than its original leaves the rest to the original. */
-	f->copied = true;
+	f->copied = (uint32_t)(seq + n - f->seq);
 	w->copies += n;
 	w->copied += n;
 	*kind = WINDOW_DATA;
@@ -547,6 +549,13 @@ window_take(struct window *w, unsigned number, uint32_t most, bool copies, uint6
 	if (ranges_count(&w->lost) > 0) {
 		*kind = WINDOW_DATA;
 		return take_lost(w, number, most, now_ns, out);
+	}
+	/* A hole that much waits for behind is filled before anything new is sent. */
+	if (copies && ranges_total(&w->acked) > w->reach / 8) {
+		if (take_copy(w, number, most, now_ns, out, kind) == -1)
+			return -1;
+		if (*kind != WINDOW_NONE)
+			return 0;
 	}
 	if (fresh(w) > 0) {
 		*kind = WINDOW_DATA;

@@ -51,7 +51,7 @@ struct window_chunk;
 struct window_flight {
 	uint64_t seq;
 	uint32_t length;
-	bool copied;		/* another leg was given a copy */
+	uint32_t copied;	/* so many of its octets were copied to other legs */
 	bool copy;		/* this is a copy */
 	uint64_t sent_ns;	/* when it was cut */
 };

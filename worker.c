@@ -164,6 +164,8 @@ take_heartbeat(struct leg *leg, const struct frame *frame, const uint8_t *payloa
 		atomic_fetch_or(&leg->due, DUE_REPLY);
 	if (leg->tx != NULL && reply)
 		tx_rtt(leg->tx, leg, leg->pulse.least_rtt_ns);
+	if (leg->rx != NULL)
+		rx_heard(leg->rx, h.next, h.idle);
 	if (leg->rx != NULL && !rx_owed(leg->rx, h.next))
 		session_progress(leg->session);
 	return NULL;
@@ -732,7 +734,7 @@ worker_start(struct leg *leg)
 	char name[32];
 	int error;
 
-	snprintf(name, sizeof(name), "vmp-leg-%u", leg->number);
+	snprintf(name, sizeof(name), "viamillipede-%u", leg->number);
 	chaos_leg_init(&leg->chaos, leg->session->chaos.every != 0 ? &leg->session->chaos : NULL,
 	    leg->number);
 	error = thread_start(&thread, name, leg->session->sender ? dialler : called, leg);

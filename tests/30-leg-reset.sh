@@ -9,13 +9,14 @@ data $size >"$T/in"
 for injury in 'reset both' 'reset up' 'reset down' 'cut up' 'cut down' 'cut both'; do
 	rx r heartbeat 3 >"$T/out"
 	proxy p r
-	source_of $size rate=30000000 hold="6000000:$T/go" | tx t p threads 4 heartbeat 3
+	# So slow that every leg has bytes under way.
+	ask p rate up total 8M
+	tx t p threads 4 heartbeat 3 <"$T/in"
 	arrived "$T/out" 3000000
 	ask p "$injury random"
-	: >"$T/go"
+	must_run t
 	ended t 0 10
 	ended r 0
 	same "$T/in" "$T/out"
 	signal p TERM
-	rm -f "$T/go"
 done

@@ -7,7 +7,8 @@ size=40000000
 data $size >"$T/in"
 rx r heartbeat 3 >"$T/out"
 proxy p r
-source_of $size rate=8000000 hold="39999999:$T/go" |
+ask p rate up total 8M
+source_of $size hold="39999999:$T/go" |
     tx t p threads 6 heartbeat 3 checksum
 arrived "$T/out" 1
 kills=0

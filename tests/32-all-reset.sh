@@ -8,7 +8,9 @@ size=30000000
 data $size >"$T/in"
 rx r >"$T/out"
 proxy p r
-source_of $size rate=6000000 hold="29999999:$T/go" | tx t p threads 4
+# So slow that every leg has bytes under way.
+ask p rate up total 6M
+source_of $size hold="29999999:$T/go" | tx t p threads 4
 for step in 1 2 3 4 5; do
 	arrived "$T/out" $((step * 2000000))
 	ask p reset both all

@@ -10,12 +10,18 @@ data $size >"$T/in"
 for which in 0 1; do
 	rx r heartbeat 3 >"$T/out"
 	proxy p r
-	source_of $size rate=30000000 hold="15000000:$T/go" |
+	# So slow that every leg has bytes under way.
+	ask p rate up total 16M
+	source_of $size hold="$size:$T/go" |
 	    tx t p threads 3 heartbeat 3 window 8M
+	ask p wait up 1 2000
 	arrived "$T/out" 8000000
 	ask p blackhole both $which
+	told t 'silent' 8
+	told r 'silent' 8
+	arrived "$T/out" $size 5
 	: >"$T/go"
-	ended t 0 12
+	ended t 0 5
 	ended r 0
 	same "$T/in" "$T/out"
 	signal p TERM

@@ -12,14 +12,14 @@ for injury in 'blackhole up 0' 'blackhole down 0' 'blackhole up all' \
     'blackhole down all' 'stall up 1' 'stall down 1' 'stall up all' 'stall down all'; do
 	rx r heartbeat 3 >"$T/out"
 	proxy p r
-	source_of $size rate=20000000 hold="10000000:$T/go" |
-	    tx t p threads 3 heartbeat 3 window 8M
+	# So slow that every leg has bytes under way.
+	ask p rate up total 16M
+	tx t p threads 3 heartbeat 3 window 8M <"$T/in"
+	ask p wait up 1 2000
 	arrived "$T/out" 6000000
 	ask p "$injury"
-	: >"$T/go"
 	ended t 0 12
 	ended r 0 12
 	same "$T/in" "$T/out"
 	signal p TERM
-	rm "$T/go"
 done

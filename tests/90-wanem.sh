@@ -275,7 +275,8 @@ def test_killed(sig):
     """Whatever ends the lab: its parts end, and its namespaces are removed."""
     p = subprocess.Popen(
         [sys.executable, 'netlab.py', 'run', '--', 'sh', '-c',
-         '. "$NETLAB_SH"; in_b sleep 1000 & echo $NS_A $! $WAN_PID $WAN_CMD; wait'],
+         '. "$NETLAB_SH"; in_b sleep 1000 &'
+         'echo $NS_A $! $WAN_PID $WAN_CMD; wait'],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     ns, pid, wanem, fifo = p.stdout.readline().split()
     os.kill(p.pid, sig)

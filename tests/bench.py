@@ -44,6 +44,7 @@ GIB = 1 << 30
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REFERENCES = ("bench_source", "bench_sink", "bench_splice", "bench_copy")
 PEERS = ("nc", "mbuffer", "socat")
+CALM = 300              # seconds in all that --calm may wait and repeat
 AFTERMATH = 15          # seconds for the rest to end when one has failed
 OURS = "viamillipede"
 
@@ -734,6 +735,7 @@ class Bench:
         self.rounds = options.rounds
         self.kernel = softirq_pids()
         self.repeated = 0
+        self.patience = CALM        # what is left of it
 
     def has_ours(self):
         return OURS in self.tools
@@ -758,26 +760,31 @@ class Bench:
     def undisturbed(self, job):
         """Runs a job, with --calm only while others leave the machine alone:
         waits for that, and repeats a run in which they did not.  It looks at
-        what others used, never at how fast the run was."""
+        what others used, never at how fast the run was.  Where calm does not
+        come, its patience ends and the run counts as it is."""
         limit = self.options.calm
-        for _ in range(5 if limit is not None else 1):
+        while True:
             if limit is not None:
-                self.wait_calm(limit / 100, 60)
+                self.wait_calm(limit / 100)
+            began = time.monotonic()
             result = job()
             if limit is None or result.why is not None or \
-                    result.foreign is None or result.foreign <= limit / 100:
-                break
+                    result.foreign is None or \
+                    result.foreign <= limit / 100 or self.patience <= 0:
+                return result
             self.repeated += 1
+            self.patience -= time.monotonic() - began
             say(f"repeated, others used {result.foreign:.0%}")
-        return result
 
-    def wait_calm(self, share, seconds):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+    def wait_calm(self, share):
+        while self.patience > 0:
             busy = machine_busy()
             time.sleep(0.5)
             if machine_busy() - busy <= share * 0.5 * os.cpu_count():
                 return
+            self.patience -= 0.5
+            if self.patience <= 0:
+                say("no calm to be had, measuring as it is")
 
     def interleave(self, section, jobs):
         """jobs: (name, function that returns a Run).  Every job runs once a
@@ -1545,8 +1552,9 @@ def parse_arguments():
     p.add_argument("--rounds", type=int, help="rounds of each (5)")
     p.add_argument("--size", type=int, help="MiB in one run (4000)")
     p.add_argument("--calm", type=int, metavar="PERCENT",
-                   help="repeat a run (up to 4 times) in which others used "
-                   "more of the machine, and wait for calm before each one")
+                   help="wait for others to use less of the machine than "
+                   "that before each run, and repeat one in which they did "
+                   f"not, for {CALM} s in all")
     p.add_argument("--only", help="these sections, separated by commas")
     p.add_argument("--programs", help="these programs only, by their names "
                    "in the table, separated by commas")

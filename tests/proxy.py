@@ -19,7 +19,7 @@ of those still open), next (the next to be accepted) or new (every one that
 will be accepted).  The answer names the connections: "ok 0 3".
 
     stall WAY TARGET            stop reading: the sender's window fills
-    blackhole WAY TARGET        swallow everything, its end of file and reset too
+    blackhole WAY TARGET        swallow everything, end of file and reset too
     resume WAY TARGET           undo either (what was swallowed stays lost)
     cut WAY TARGET              half close: end of file that way, rest swallowed
     reset WAY TARGET            both: reset both ends; up: reset HOST's end only
@@ -27,7 +27,8 @@ will be accepted).  The answer names the connections: "ok 0 3".
                                 (half-open); down: the reverse
     corrupt WAY TARGET OFFSET [XOR]     change the byte at OFFSET of the stream
     drop WAY TARGET OFFSET      blackhole from OFFSET on
-    at WAY TARGET OFFSET VERB [WAY]     VERB (stall, blackhole, cut, reset) after
+    at WAY TARGET OFFSET VERB [WAY]
+                                VERB (stall, blackhole, cut, reset) after
                                 exactly OFFSET bytes (what a reset destroys
                                 apart); in the same WAY unless another is
                                 named, a reset in both
