@@ -22,8 +22,8 @@ LIB = blame.o chaos.o crc32c.o digest.o entropy.o events.o frame.o inflow.o list
 	session.o sha256.o siphash.o tune.o tx.o wake.o window.o worker.o
 
 UNITS = build/unit_crc32c build/unit_digest build/unit_frame build/unit_lock \
-	build/unit_log build/unit_options build/unit_order build/unit_ranges build/unit_sha256 \
-	build/unit_siphash build/unit_window
+	build/unit_log build/unit_options build/unit_order build/unit_pace build/unit_path \
+	build/unit_ranges build/unit_sha256 build/unit_siphash build/unit_window
 
 TOOLS = build/wanem build/bench_source build/bench_sink build/bench_splice build/bench_copy \
 	build/simulation
@@ -85,6 +85,10 @@ build/unit_options: tests/unit_options.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_options.c $(LIB) $(LDLIBS)
 build/unit_order: tests/unit_order.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_order.c $(LIB) $(LDLIBS)
+build/unit_pace: tests/unit_pace.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_pace.c $(LIB) $(LDLIBS)
+build/unit_path: tests/unit_path.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_path.c $(LIB) $(LDLIBS)
 build/unit_ranges: tests/unit_ranges.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_ranges.c $(LIB) $(LDLIBS)
 build/unit_sha256: tests/unit_sha256.c tests/check.h $(LIB)
@@ -130,7 +134,8 @@ net.o: net.c net.h lock.h
 options.o: options.c options.h
 order.o: order.c order.h
 outflow.o: outflow.c outflow.h frame.h window.h ranges.h crc32c.h leg.h \
- chaos.h inflow.h order.h net.h pulse.h wake.h log.h lock.h tx.h blame.h
+ chaos.h inflow.h order.h net.h pulse.h wake.h log.h lock.h tx.h blame.h \
+ worker.h
 pace.o: pace.c pace.h
 path.o: path.c path.h options.h
 pulse.o: pulse.c pulse.h frame.h

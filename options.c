@@ -58,6 +58,7 @@ static int	take_text(struct parse *, const struct word *, char *const *);
 static int	take_address(struct parse *, const struct word *,
 		    char *const *);
 static int	take_phrase(struct parse *, const struct word *, char *const *);
+static int	take_file(struct parse *, const struct word *, char *const *);
 
 /* A word that differs between the two sides has a row for each. */
 static const struct word words[] = {
@@ -122,6 +123,26 @@ static const struct word words[] = {
 	  .take = take_count, FIELD(verbose), .range = "0-20", .initial = "1",
 	  .help = "what is told on standard error: 0 errors, 1 losses, 2 start "
 	    "and end, 3-9 decisions, 10-20 frames" },
+	{ .word = "progress", .arguments = "", .who = BOTH,
+	  .take = take_flag, FIELD(progress),
+	  .otherwise = "where standard error is a terminal",
+	  .help = "show a line with bytes, rate and time, rewritten each second" },
+	{ .word = "quiet", .arguments = "", .who = BOTH,
+	  .take = take_flag, FIELD(quiet), .otherwise = "off",
+	  .help = "no progress and no summary because of a terminal" },
+	{ .word = "size", .arguments = "BYTES", .who = BOTH,
+	  .take = take_size, FIELD(size_bytes), .range = "0-8388607T",
+	  .otherwise = "unknown",
+	  .help = "how long the stream will be, so that progress can tell the "
+	    "share and the time left" },
+	{ .word = "report", .arguments = "FILE", .who = BOTH,
+	  .take = take_file, FIELD(report), .otherwise = "off",
+	  .help = "write statistics there, an object of JSON in each line; "
+	    "- = standard error" },
+	{ .word = "interval", .arguments = "SECONDS", .who = BOTH,
+	  .take = take_seconds, FIELD(interval_ms), .range = "1-86400",
+	  .initial = "1",
+	  .help = "how often the report tells how far it is" },
 	{ .word = "chaos", .arguments = "WHAT", .who = BOTH,
 	  .take = take_text, FIELD(chaos), .otherwise = "off",
 	  .help = "break things on purpose, for tests: N or "
@@ -458,6 +479,21 @@ take_phrase(struct parse *p, const struct word *w, char *const *arguments)
 	return 0;
 }
 
+/* A file's name may hold anything. */
+static int
+take_file(struct parse *p, const struct word *w, char *const *arguments)
+{
+	size_t length = strlen(arguments[0]);
+
+	if (length == 0 || length >= OPTIONS_FILE_SIZE)
+		return fail(p, "%s \"%.40s%s\" is %s; legal: 1 to %d "
+		    "characters", w->word, arguments[0], length > 40 ? "..." :
+		    "", length == 0 ? "empty" : "too long",
+		    OPTIONS_FILE_SIZE - 1);
+	memcpy(field_of(p, w), arguments[0], length + 1);
+	return 0;
+}
+
 /*
  * First pass: are these words, and all their arguments there? Finds the mode,
  * by the first of tx and rx or of the words that ask for help.
@@ -567,6 +603,14 @@ take_together(struct parse *p)
 
 	o->frame_given = p->given[frame - words];
 	o->window_given = p->given[find_word("window", BOTH) - words];
+	o->size_given = p->given[find_word("size", BOTH) - words];
+	if (o->progress && o->quiet)
+		return fail(p, "\"progress\" and \"quiet\" exclude each other; "
+		    "legal: one of them");
+	if (p->given[find_word("interval", BOTH) - words] &&
+	    o->report[0] == '\0')
+		return fail(p, "\"interval\" is of no use without a report; "
+		    "legal: together with report FILE");
 	if (o->frame_bytes > o->window_bytes / 4) {
 		char a[24], b[24], c[24];
 

@@ -23,6 +23,7 @@
 #define OPTIONS_PATHS_MAX	64
 #define OPTIONS_THREADS_MAX	64
 #define OPTIONS_TEXT_SIZE	256	/* of any text below, with its NUL */
+#define OPTIONS_FILE_SIZE	4096	/* of a file's name, with its NUL */
 #define OPTIONS_WHY_SIZE	512	/* enough for any reason, with its NUL */
 
 #define OPTIONS_PHRASE		"legs"	/* the built-in checkphrase */
@@ -75,6 +76,12 @@ struct options {
 	uint64_t timeout_ms;
 	uint64_t heartbeat_ms;
 	int verbose;			/* 0 to 20 */
+	bool progress;			/* also where there is no terminal */
+	bool quiet;			/* never with progress */
+	uint64_t size_bytes;		/* of the stream, as the user says */
+	bool size_given;
+	char report[OPTIONS_FILE_SIZE];	/* "" = none, "-" = standard error */
+	uint64_t interval_ms;		/* of the report */
 	char chaos[OPTIONS_TEXT_SIZE];	/* for chaos.c's parser; "" = off */
 };
 

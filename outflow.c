@@ -14,6 +14,7 @@
 #include "leg.h"
 #include "log.h"
 #include "tx.h"
+#include "worker.h"
 
 #define BURST	16	/* frames in a row before the leg looks at what came in */
 
@@ -177,6 +178,7 @@ data_sent(struct leg *leg)
 	atomic_fetch_add_explicit(&leg->frames, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&leg->octets, leg->out.data.length, memory_order_relaxed);
 	data_end(leg);
+	worker_chaos(leg);
 }
 
 static void
@@ -289,6 +291,8 @@ outflow_send(struct leg *leg)
 			return OUTFLOW_EMPTY;
 		if ((result = push(leg)) != OUTFLOW_EMPTY)
 			return result;
+		if (leg->chaos_now != 0)
+			return OUTFLOW_MORE;
 	}
 	return OUTFLOW_MORE;
 }

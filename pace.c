@@ -9,6 +9,7 @@
 #define FRAME_NS	(SECOND / 30)	/* a frame is so much of the leg's rate */
 #define FRAME_MOST	(1u << 20)
 #define LIMIT_FIRST	(64u << 10)	/* four times TCP's initial window (RFC 6928) */
+#define SAMPLE_BRIEF	(100 * 1000ULL)	/* good enough when there is no other */
 #define SAMPLE_LEAST	(2 * 1000000ULL)	/* nanoseconds that a sample takes */
 
 static void
@@ -77,6 +78,23 @@ sample(struct pace *p, uint64_t rate)
 		if (p->sample[i] > p->rate)
 			p->rate = p->sample[i];
 	limits(p);
+}
+
+void
+pace_end(struct pace *p, uint64_t received, uint64_t now_ns)
+{
+	uint64_t took = now_ns - p->mark_ns;
+
+	if (p->rate == 0 && took >= SAMPLE_BRIEF && received > p->mark)
+		sample(p, (received - p->mark) * 1000000 / (took / 1000));
+}
+
+/* It may share that rate with the other, so half of it. */
+void
+pace_guess(struct pace *p, uint64_t rate)
+{
+	if (p->rate == 0 && rate > 1)
+		sample(p, rate / 2);
 }
 
 void

@@ -41,5 +41,9 @@ void pace_received(struct pace *p, uint64_t received, uint64_t in_flight, uint64
 /* The leg begins to send after it had nothing in flight. */
 void pace_begin(struct pace *p, uint64_t received, uint64_t now_ns);
 void pace_rtt(struct pace *p, uint64_t rtt_ns);
+/* The connection is gone: what can be learned of its last moments is. */
+void pace_end(struct pace *p, uint64_t received, uint64_t now_ns);
+/* Nothing is known of this leg: another of its path goes at `rate'. */
+void pace_guess(struct pace *p, uint64_t rate);
 
 #endif

@@ -13,7 +13,9 @@ pulse_init(struct pulse *p, uint64_t heartbeat_ns, uint64_t rtt_ns, uint64_t now
 	memset(p, 0, sizeof(*p));
 	p->heartbeat_ns = heartbeat_ns;
 	p->rtt_ns = p->least_rtt_ns = rtt_ns;
-	p->heard_ns = p->answered_ns = p->beat_ns = p->look_ns = now_ns;
+	p->heard_ns = p->answered_ns = p->look_ns = now_ns;
+	/* The first heartbeat at once: it measures the round trip. */
+	p->beat_ns = 0;
 }
 
 void

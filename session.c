@@ -440,6 +440,8 @@ session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigne
 	lock_take(&s->lock);
 	if (s->state == SESSION_OVER)
 		*again_ns = 0;
+	else if ((s->due & DUE_PART) != 0)
+		;	/* everything is said; nobody needs another leg */
 	else if (paths_choose(&s->paths, leg->number, leg->home, now, &leg->path, again_ns)) {
 		paths_began(&s->paths, leg->path, leg->random, now);
 		leg->dialling = true;

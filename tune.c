@@ -16,6 +16,7 @@ tune_init(struct tune *t, unsigned legs, unsigned most)
 	t->since_ns = 0;
 	t->octets = 0;
 	t->rate = 0;
+	t->rest_ns = TUNE_REST_NS;
 }
 
 static void
@@ -46,6 +47,8 @@ tune_step(struct tune *t, uint64_t octets, bool limited, uint64_t rtt_ns, uint64
 {
 	uint64_t rate;
 
+	if (t->since_ns == 0 && rtt_ns > TUNE_FAR_NS)
+		t->legs = t->most < TUNE_FAR_LEGS ? t->most : TUNE_FAR_LEGS;
 	if (t->since_ns == 0 || (!limited && t->state != TUNE_REST)) {
 		/* What is measured must be the network. */
 		if (t->state == TUNE_SETTLE || t->state == TUNE_TRY)
@@ -53,11 +56,13 @@ tune_step(struct tune *t, uint64_t octets, bool limited, uint64_t rtt_ns, uint64
 		enter(t, TUNE_MEASURE, octets, now_ns);
 		return NULL;
 	}
-	if (now_ns - t->since_ns < (t->state == TUNE_REST ? TUNE_REST_NS : period(rtt_ns)))
+	if (now_ns - t->since_ns < (t->state == TUNE_REST ? t->rest_ns : period(rtt_ns)))
 		return NULL;
 	rate = rate_since(t, octets, now_ns);
 	switch (t->state) {
 	case TUNE_REST:
+		if (t->rest_ns < TUNE_REST_MOST_NS)
+			t->rest_ns *= 2;
 		enter(t, TUNE_MEASURE, octets, now_ns);
 		return NULL;
 	case TUNE_MEASURE:
@@ -68,12 +73,13 @@ tune_step(struct tune *t, uint64_t octets, bool limited, uint64_t rtt_ns, uint64
 		t->rate = rate;
 		t->legs *= 2;
 		enter(t, TUNE_SETTLE, octets, now_ns);
-		return "data waits for the network: trying twice as many legs";
+		return "data waits for the network: using twice as many legs to see";
 	case TUNE_SETTLE:
 		enter(t, TUNE_TRY, octets, now_ns);
 		return NULL;
 	case TUNE_TRY:
 		if (rate >= t->rate + t->rate * TUNE_GAIN_PERCENT / 100) {
+			t->rest_ns = TUNE_REST_NS;
 			enter(t, TUNE_MEASURE, octets, now_ns);
 			return NULL;
 		}

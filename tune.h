@@ -5,9 +5,10 @@
  * one for each path under its own lock.  Rates are octets a second, times
  * nanoseconds of one monotonic clock.
  *
- * While the network is what limits, the number of legs is doubled; if that did
- * not raise the rate by TUNE_GAIN it is halved again, and left alone for
- * TUNE_REST_NS.  The rate is taken over a period after the new legs had time
+ * It begins with one leg, or with TUNE_FAR_LEGS where one connection's window
+ * and one connection's losses are likely to limit it.  While the network is what limits, the number of legs is doubled; if that did
+ * not raise the rate by TUNE_GAIN_PERCENT it is halved again, and left alone
+ * for TUNE_REST_NS, and twice as long after each such failure.  The rate is taken over a period after the new legs had time
  * to get up to speed.
  */
 #ifndef TUNE_H
@@ -17,7 +18,11 @@
 #include <stdint.h>
 
 #define TUNE_GAIN_PERCENT	7
-#define TUNE_REST_NS		30000000000ULL
+#define TUNE_REST_NS		2000000000ULL
+#define TUNE_REST_MOST_NS	64000000000ULL
+
+#define TUNE_FAR_NS		10000000ULL	/* a round trip longer than that */
+#define TUNE_FAR_LEGS		4		/* is begun with so many legs */
 
 enum tune_state {
 	TUNE_MEASURE,		/* at a number of legs that is known to be good */
@@ -33,6 +38,7 @@ struct tune {
 	uint64_t since_ns;	/* begin of the state */
 	uint64_t octets;	/* moved at that moment */
 	uint64_t rate;		/* with half as many legs */
+	uint64_t rest_ns;	/* of the next rest */
 };
 
 void tune_init(struct tune *t, unsigned legs, unsigned most);

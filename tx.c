@@ -27,6 +27,7 @@
 #define SECOND		1000000000ULL
 #define REACH_FIRST	(8u << 20)	/* stays in the processor's cache, more or less */
 #define LATE_LEAST_NS	200000000ULL
+#define NEAR_NS		2000000ULL	/* a shorter round trip is scheduling, not distance */
 #define SPILL_NS	120000000ULL	/* waited so long: any path may take it */
 #define BACKLOG_NS	100000000ULL	/* what better paths carry in this time is left to them */
 #define BACKLOG_LEAST	(256u << 10)
@@ -69,15 +70,14 @@ struct tx {
 	struct digest digest;		/* [r] */
 };
 
-/* One path has two legs from the beginning, see path.c. */
+/* More legs may be up than are used, see path.c. */
 static void
 paths_begin(struct tx *tx, const struct session *session)
 {
 	unsigned n = session->paths.count, i;
 
 	for (i = 0; i < n; i++)
-		tune_init(&tx->path[i].tune, session->paths.path[i].wanted,
-		    (session->paths.legs + n - 1) / n);
+		tune_init(&tx->path[i].tune, 1, (session->paths.legs + n - 1) / n);
 }
 
 struct tx *
@@ -414,6 +414,21 @@ tx_agree(struct tx *tx, uint64_t window, uint32_t frame)
 	lock_drop(&tx->lock);
 }
 
+/* The first word on a new leg's speed: the others of its path. */
+static void
+guess_locked(struct tx *tx, unsigned number)
+{
+	uint64_t rate = 0;
+	unsigned i, n;
+
+	for (i = 0; i < tx->ranked; i++) {
+		n = tx->rank[i];
+		if (tx->home[n] == tx->home[number] && tx->pace[n].rate > rate)
+			rate = tx->pace[n].rate;
+	}
+	pace_guess(&tx->pace[number], rate);
+}
+
 bool
 tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 {
@@ -428,6 +443,7 @@ tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 		tx->idle[n] = tx->called[n] = false;
 		tx->home[n] = (uint16_t)leg->path;
 		tx->path[leg->path].rtt_ns = rtt_ns;
+		guess_locked(tx, n);
 		rank_locked(tx, n);
 	}
 	lock_drop(&tx->lock);
@@ -447,6 +463,7 @@ tx_part(struct tx *tx, struct leg *leg)
 	unrank_locked(tx, n);
 	tx->leg[n] = NULL;
 	tx->idle[n] = tx->called[n] = false;
+	pace_end(&tx->pace[n], tx->window.leg[n].received, clock_now_ns());
 	failed = window_leg_down(&tx->window, n) == -1;
 	count = call_all_locked(tx, list);
 	blame_locked(tx);
@@ -507,7 +524,7 @@ need_locked(const struct tx *tx)
 	for (i = 0; i < tx->ranked; i++) {
 		p = &tx->pace[tx->rank[i]];
 		rate += p->rate;
-		if (p->rtt_ns > rtt)
+		if (p->rtt_ns > rtt && p->rtt_ns > NEAR_NS)
 			rtt = p->rtt_ns;
 	}
 	return rate / 1000 * (rtt / 1000) / 1000 * 4;
@@ -573,13 +590,15 @@ tx_tune(struct tx *tx, unsigned wanted[], unsigned n)
 	for (i = 0; i < n; i++) {
 		why[i] = tune_step(&tx->path[i].tune, tx->path[i].octets, limited,
 		    tx->path[i].rtt_ns, now);
-		changed = changed || wanted[i] != tx->path[i].tune.legs;
-		wanted[i] = tx->path[i].tune.legs;
+		if (wanted[i] < tx->path[i].tune.legs) {
+			wanted[i] = tx->path[i].tune.legs;
+			changed = true;
+		}
 	}
 	lock_drop(&tx->lock);
 	for (i = 0; i < n; i++)
 		if (why[i] != NULL)
-			log_line(LOG_DECISION, "path %u: %u legs; %s", i, wanted[i], why[i]);
+			log_line(LOG_DECISION, "path %u: %s", i, why[i]);
 	return changed;
 }
 

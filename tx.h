@@ -53,8 +53,9 @@ uint64_t tx_fin(struct tx *tx, struct fin *fin);
 /* The receiver's words.  NULL, or what it did wrong. */
 const char *tx_status(struct tx *tx, struct leg *leg, const struct status *status);
 /*
- * How many legs each of `n' paths should have; for a thread that ticks.  true:
- * a number changed.
+ * How many legs each of `n' paths should have at least; for a thread that
+ * ticks.  true: a number grew.  Legs that turn out not to be of use stay up, as
+ * a reserve, without work.
  */
 bool tx_tune(struct tx *tx, unsigned wanted[], unsigned n);
 

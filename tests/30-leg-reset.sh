@@ -10,7 +10,7 @@ for injury in 'reset both' 'reset up' 'reset down' 'cut up' 'cut down' 'cut both
 	rx r heartbeat 3 >"$T/out"
 	proxy p r
 	# So slow that every leg has bytes under way.
-	ask p rate up total 8M
+	ask p rate up new 4M
 	tx t p threads 4 heartbeat 3 <"$T/in"
 	arrived "$T/out" 3000000
 	ask p "$injury random"

@@ -7,7 +7,7 @@ size=40000000
 data $size >"$T/in"
 rx r heartbeat 3 >"$T/out"
 proxy p r
-ask p rate up total 8M
+ask p rate up new 4M
 source_of $size hold="39999999:$T/go" |
     tx t p threads 6 heartbeat 3 checksum
 arrived "$T/out" 1

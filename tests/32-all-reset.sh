@@ -9,7 +9,7 @@ data $size >"$T/in"
 rx r >"$T/out"
 proxy p r
 # So slow that every leg has bytes under way.
-ask p rate up total 6M
+ask p rate up new 3M
 source_of $size hold="29999999:$T/go" | tx t p threads 4
 for step in 1 2 3 4 5; do
 	arrived "$T/out" $((step * 2000000))

@@ -11,7 +11,7 @@ for which in 0 1; do
 	rx r heartbeat 3 >"$T/out"
 	proxy p r
 	# So slow that every leg has bytes under way.
-	ask p rate up total 16M
+	ask p rate up new 6M
 	source_of $size hold="$size:$T/go" |
 	    tx t p threads 3 heartbeat 3 window 8M
 	ask p wait up 1 2000

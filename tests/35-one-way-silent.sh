@@ -13,7 +13,7 @@ for injury in 'blackhole up 0' 'blackhole down 0' 'blackhole up all' \
 	rx r heartbeat 3 >"$T/out"
 	proxy p r
 	# So slow that every leg has bytes under way.
-	ask p rate up total 16M
+	ask p rate up new 6M
 	tx t p threads 3 heartbeat 3 window 8M <"$T/in"
 	ask p wait up 1 2000
 	arrived "$T/out" 6000000

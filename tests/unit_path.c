@@ -1,0 +1,278 @@
+/*
+ * Which leg dials which path when: the rules of path.h one by one, and then
+ * the pace of dialling over many minutes without any leg, by a clock that is
+ * only counted.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../path.h"
+#include "check.h"
+
+#define MS	UINT64_C(1000000)
+#define SECOND	UINT64_C(1000000000)
+#define LEGS	32
+
+/* The longest time without a dial while no leg is up, milliseconds. */
+#define FIRST_MS	1000	/* for the first minutes, when dials fail at once */
+#define LATER_MS	4000
+#define HANG_FIRST_MS	5000	/* when nothing answers and dials hang */
+#define HANG_LATER_MS	15000
+
+static struct paths p;
+static uint64_t random_state, again;
+static unsigned at;
+
+static bool
+chooses(unsigned leg, unsigned home, uint64_t now)
+{
+	return paths_choose(&p, leg, home, now, &at, &again);
+}
+
+static void
+left(unsigned path, bool useful, uint64_t now)
+{
+	paths_left(&p, path, useful, check_random(&random_state), now);
+}
+
+static void
+fails(unsigned path, enum path_outcome outcome, bool slow, uint64_t now)
+{
+	paths_failed(&p, path, outcome, slow, check_random(&random_state), now);
+}
+
+/* Legs are dealt over the paths in turn. */
+static void
+test_home(void)
+{
+	unsigned leg;
+
+	paths_init(&p, 3, 8, SECOND);
+	for (leg = 0; leg < 8; leg++) {
+		CHECK(paths_home(&p, leg) == leg % 3);
+		CHECK(paths_rotate(&p, leg, leg % 3) == leg % 3);
+	}
+	/* More paths than legs: each leg goes round its own. */
+	paths_init(&p, 7, 3, SECOND);
+	CHECK(paths_rotate(&p, 0, 0) == 3 && paths_rotate(&p, 0, 3) == 6);
+	CHECK(paths_rotate(&p, 0, 6) == 0);
+	CHECK(paths_rotate(&p, 1, 1) == 4 && paths_rotate(&p, 1, 4) == 1);
+	CHECK(paths_rotate(&p, 2, 2) == 5 && paths_rotate(&p, 2, 5) == 2);
+	paths_init(&p, 2, 1, SECOND);
+	CHECK(paths_rotate(&p, 0, 0) == 1 && paths_rotate(&p, 0, 1) == 0);
+}
+
+/* A path's first leg joins alone; others follow when more are wanted. */
+static void
+test_scout(void)
+{
+	paths_init(&p, 2, 6, SECOND);
+	CHECK(chooses(0, 0, SECOND) && at == 0);
+	CHECK(chooses(1, 1, SECOND) && at == 1);
+	paths_joined(&p, 0, MS);
+	CHECK(p.up == 1 && p.path[0].up == 1 && p.none_ns == 0);
+	CHECK(!chooses(2, 0, SECOND) && again == UINT64_MAX);
+	p.path[0].wanted = 3;
+	CHECK(chooses(2, 0, SECOND) && at == 0);
+	CHECK(chooses(4, 0, SECOND) && at == 0);
+	p.path[0].wanted = 2;
+	CHECK(chooses(2, 0, SECOND) && !chooses(4, 0, SECOND));
+	/* The other path is dead: its legs work on the best that is open. */
+	CHECK(chooses(3, 1, SECOND) && at == 0);
+	CHECK(!chooses(5, 1, SECOND));
+	paths_joined(&p, 1, MS);
+	CHECK(!chooses(3, 1, SECOND));
+	p.path[1].wanted = 2;
+	CHECK(chooses(3, 1, SECOND) && at == 1);
+	/* But the scout stays at home. */
+	left(1, true, SECOND);
+	CHECK(chooses(1, 1, SECOND) && at == 1);
+	/* One path has two legs, so that the loss of one is no outage. */
+	paths_init(&p, 1, 4, SECOND);
+	paths_joined(&p, 0, MS);
+	CHECK(chooses(1, 0, SECOND) && !chooses(2, 0, SECOND));
+	paths_init(&p, 1, 1, SECOND);
+	CHECK(p.path[0].wanted == 1);
+}
+
+/* At once after the first loss, if the leg was of use; then with rests. */
+static void
+test_rest(void)
+{
+	const uint64_t now = 100 * SECOND;
+	unsigned i;
+
+	for (i = 0; i < 300; i++) {
+		paths_init(&p, 1, 2, now);
+		paths_joined(&p, 0, MS);
+		paths_joined(&p, 0, MS);
+		left(0, true, now);
+		CHECK(chooses(0, 0, now));
+		left(0, false, now);
+		CHECK(!chooses(0, 0, now) && again > now && again <= now + SECOND / 5);
+		CHECK(chooses(0, 0, again));
+		fails(0, PATH_DEAD, false, now);
+		CHECK(!chooses(0, 0, now) && again >= now + SECOND / 2 && again < now + SECOND);
+		/* While others work it has more time, and is still spread. */
+		paths_joined(&p, 0, MS);
+		fails(0, PATH_DEAD, false, now);
+		CHECK(!chooses(0, 0, now) && again > now + 2 * SECOND && again <= now + 4 * SECOND);
+		p.urgent = true;
+		fails(0, PATH_DEAD, false, now);
+		CHECK(!chooses(0, 0, now) && again < now + SECOND);
+	}
+}
+
+/* What a path needs is not known at first: patience doubles up to 40 s. */
+static void
+test_patience(void)
+{
+	unsigned ms, want = 5000, i;
+
+	paths_init(&p, 1, 2, SECOND);
+	for (i = 0; i < 8; i++) {
+		ms = paths_patience_ms(&p, 0, 0);
+		CHECK(ms == want);
+		fails(0, PATH_DEAD, false, SECOND);
+		CHECK(paths_patience_ms(&p, 0, 0) == want);
+		fails(0, PATH_DEAD, true, SECOND);
+		want = want < 40000 ? 2 * want : want;
+	}
+	CHECK(want == 40000);
+	paths_joined(&p, 0, 100 * MS);
+	left(0, true, SECOND);
+	CHECK(p.path[0].patience_ms == 5000);
+	/* Once it is known most dials are brief, but for every other of the scout. */
+	CHECK(paths_patience_ms(&p, 1, 0) < 5000);
+	CHECK(paths_patience_ms(&p, 0, 0) == 5000);
+	fails(0, PATH_DEAD, false, SECOND);
+	CHECK(paths_patience_ms(&p, 0, 0) < 5000);
+	/* Not too brief for a slow one. */
+	paths_joined(&p, 0, 800 * MS);
+	CHECK(paths_patience_ms(&p, 1, 0) == 3200);
+	paths_joined(&p, 0, 60 * SECOND);
+	CHECK(paths_patience_ms(&p, 1, 0) == p.path[0].patience_ms);
+}
+
+static void
+test_refused(void)
+{
+	paths_init(&p, 2, 4, SECOND);
+	CHECK(!paths_all_refused(&p) && !paths_any_refused(&p));
+	fails(0, PATH_REFUSED, false, SECOND);
+	CHECK(!paths_all_refused(&p) && paths_any_refused(&p));
+	fails(1, PATH_DEAD, false, SECOND);
+	CHECK(!paths_all_refused(&p));
+	fails(1, PATH_REFUSED, false, SECOND);
+	CHECK(paths_all_refused(&p));
+	/* The last word of a path counts. */
+	fails(0, PATH_DEAD, false, SECOND);
+	CHECK(!paths_all_refused(&p) && paths_any_refused(&p));
+	fails(0, PATH_REFUSED, false, SECOND);
+	paths_joined(&p, 0, MS);
+	CHECK(!paths_all_refused(&p));
+	/* While a leg is up on it, a refusal of another is not its last word. */
+	fails(0, PATH_REFUSED, false, SECOND);
+	CHECK(p.path[0].outcome == PATH_UP);
+	left(0, true, SECOND);
+	CHECK(p.path[0].outcome == PATH_DEAD);
+	CHECK(p.none_ns == SECOND && p.up == 0);
+}
+
+/* The pace of dialling */
+
+struct dialler {
+	bool dials;
+	unsigned home, path;
+	uint64_t end_ns;	/* of the dial */
+	uint64_t again_ns;	/* it is repeated so often meanwhile */
+	uint64_t next_ns;
+};
+
+/* One leg at one moment; true when it dials, or repeats a dial that hangs. */
+static bool
+dial(struct dialler *d, unsigned leg, bool hang, uint64_t now)
+{
+	bool tried = false;
+
+	if (d->dials && now >= d->end_ns) {
+		fails(d->path, PATH_DEAD, hang, now);
+		paths_ended(&p, d->path);
+		d->dials = false;
+		d->home = paths_rotate(&p, leg, d->home);
+	} else if (d->dials && now >= d->next_ns) {
+		d->next_ns = now + d->again_ns;
+		return true;
+	}
+	if (!d->dials && chooses(leg, d->home, now)) {
+		d->path = at;
+		paths_began(&p, at, check_random(&random_state), now);
+		d->dials = tried = true;
+		d->end_ns = now + (hang ? paths_patience_ms(&p, leg, at) * MS : MS);
+		d->again_ns = paths_again_ms(&p, at, now) * MS;
+		d->next_ns = now + d->again_ns;
+	}
+	return tried;
+}
+
+/* Eight minutes without a leg. */
+static void
+outage(unsigned count, unsigned legs, bool known, bool hang)
+{
+	static struct dialler d[LEGS];
+	const uint64_t begin = SECOND, end = 480 * SECOND;
+	uint64_t now, last = begin, gap, first = 0, later = 0, tries = 0;
+	unsigned i;
+
+	paths_init(&p, count, legs, begin);
+	for (i = 0; known && i < count; i++)
+		paths_joined(&p, i, 80 * MS);
+	for (i = 0; known && i < count; i++)
+		left(i, true, begin);
+	memset(d, 0, sizeof(d));
+	for (i = 0; i < legs; i++)
+		d[i].home = paths_home(&p, i);
+	for (now = begin; now < end; now += 5 * MS) {
+		for (i = 0; i < legs; i++) {
+			if (!dial(&d[i], i, hang, now))
+				continue;
+			gap = now - last;
+			if (now < 290 * SECOND)
+				first = gap > first ? gap : first;
+			else
+				later = gap > later ? gap : later;
+			last = now;
+			tries++;
+		}
+	}
+	CHECK(first <= (hang ? HANG_FIRST_MS : FIRST_MS) * MS);
+	CHECK(later <= (hang ? HANG_LATER_MS : LATER_MS) * MS + 10 * MS);
+	/* And no storm either. */
+	CHECK(tries / 480 <= 2 * count + 2);
+}
+
+static void
+test_pace(void)
+{
+	static const unsigned legs[] = { 1, 2, 3, 4, 8, 16, 32 };
+	unsigned count, i, k;
+
+	for (count = 1; count <= 5; count++)
+		for (i = 0; i < sizeof(legs) / sizeof(legs[0]); i++)
+			for (k = 0; k < 4; k++)
+				outage(count, legs[i], k % 2 == 1, k / 2 == 1);
+}
+
+int
+main(int argc, char **argv)
+{
+	random_state = check_seed(argc, argv, 23);
+	test_home();
+	test_scout();
+	test_rest();
+	test_patience();
+	test_refused();
+	test_pace();
+	return check_done();
+}
