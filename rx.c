@@ -35,7 +35,8 @@
 #define POOL_OCTETS	(4u << 20)	/* kept for the next use, or more while */
 #define POOL_SUM	(20u << 20)	/* this holds those in use as well */
 #define MAPPED_LEAST	(128u << 10)
-#define SLACK_OCTETS	(4u << 20)	/* in buffers larger than what they hold */
+#define FEW_OCTETS	(6u << 20)	/* in use: then size does not matter */
+#define LARGE		(1u << 20)	/* the size of new ones then */
 #define STATUS_NS	5000000ULL	/* a small advance is told so often */
 #define STATUS_LEAST	(16u << 10)
 #define STATUS_MOST	(256u << 10)
@@ -183,7 +184,10 @@ release_locked(struct order_buffer *buffer, void *cookie)
 	rx->pool_octets += buffer->size;
 }
 
-/* The youngest that fits without much waste; see SLACK_OCTETS. */
+/*
+ * The youngest that fits: without much waste when many are in use, any when
+ * few are, so that the same warm ones serve frames of whatever size.
+ */
 static struct pooled *
 pool_take_locked(struct rx *rx, size_t n)
 {
@@ -191,7 +195,9 @@ pool_take_locked(struct rx *rx, size_t n)
 	unsigned i = rx->pooled;
 	size_t most = n + n / 8;
 
-	if (rx->slack > SLACK_OCTETS)
+	if (rx->live < FEW_OCTETS)
+		most = SIZE_MAX;
+	else if (rx->slack > FEW_OCTETS)
 		most = n;
 	while (i-- > 0) {
 		p = rx->pool[i];
@@ -209,23 +215,28 @@ pool_take_locked(struct rx *rx, size_t n)
 struct order_buffer *
 rx_buffer(struct rx *rx, size_t n)
 {
+	size_t size = n;
 	struct pooled *p;
 
 	lock_take(&rx->lock);
 	p = pool_take_locked(rx, n);
 	if (p != NULL)
 		rx->slack += p->buffer.size - n;
-	rx->live += p != NULL ? p->buffer.size : n;
+	else if (rx->live < FEW_OCTETS && n >= MAPPED_LEAST && n < LARGE)
+		size = LARGE;
+	rx->live += p != NULL ? p->buffer.size : size;
+	rx->slack += p != NULL ? 0 : size - n;
 	lock_drop(&rx->lock);
 	if (p == NULL) {
-		p = pooled_new(n);
+		p = pooled_new(size);
 		if (p == NULL) {
 			lock_take(&rx->lock);
-			rx->live -= n;
+			rx->live -= size;
+			rx->slack -= size - n;
 			lock_drop(&rx->lock);
 			return NULL;
 		}
-		p->buffer.size = n;
+		p->buffer.size = size;
 		p->buffer.data = p->octets;
 		p->buffer.release = release_locked;
 		p->buffer.cookie = rx;

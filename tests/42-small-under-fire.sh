@@ -11,7 +11,7 @@ fired=0
 for size in 0 1; do
 	for way in up down; do
 		for offset in 1 127 128 140 152 153 180 200 215; do
-			rx r >"$T/out"
+			rx r timeout 5 >"$T/out"
 			proxy p r
 			ask p at $way next $offset reset
 			tx t p threads 2 <"$T/in$size"

@@ -4,7 +4,7 @@
     check-docs.py [PROGRAM [DIRECTORY]]
 
 reads what PROGRAM --help prints (./viamillipede) and, from DIRECTORY (the one
-above this file's), README.md, viamillipede.1, options.h, frame.h and frame.c.
+above this file's), README.md, viamillipede.1, and the sources.
 Every option word, with its other spellings, arguments, range and default, and
 every exit status must be in each document, and none may be in a document that
 the program does not know. Where they are looked for:
@@ -18,6 +18,9 @@ viamillipede.1
             spellings as further Cm words or as items of their own that share
             the text; the default stands near the word "default";
             .Sh EXIT STATUS: items `.It 0`
+
+The messages of the sources must be in the manual's .Sh DIAGNOSTICS, and what is
+there as an item must be in the sources, capitals standing for what varies.
 
 The tables of octets in frame.h must be without gap or overlap, as long as the
 constants say, and have a row for each number that frame.c puts or gets.
@@ -232,6 +235,53 @@ def compare_statuses(where, statuses, found):
     check(found, "%s: no exit statuses found" % where)
 
 
+# What prints or keeps a message for the user; the text is the first string.
+TELLERS = re.compile(r"\b(?:log_line|log_limited|log_die|session_fail|"
+                     r"session_fail_errno|fail_status)\(")
+LEAST = 6       # letters of a piece of a message that is looked for
+
+
+def string_literals(text):
+    """Every string in C text, neighbours joined, escapes kept."""
+    for found in re.finditer(r'"(?:[^"\\\n]|\\.)*"(?:\s*(?:PRI\w+\s*)?'
+                             r'"(?:[^"\\\n]|\\.)*")*', text):
+        yield re.sub(r'"\s*(?:PRI\w+\s*)?"', "", found.group(0))[1:-1]
+
+
+def pieces_of(text, varying):
+    """What does not vary of a message, where it is long enough to tell."""
+    return [piece.strip() for piece in re.split(varying, text)
+            if len(re.findall("[a-z]", piece)) >= LEAST]
+
+
+def check_messages(directory, manual):
+    section = re.search(r"^\.Sh DIAGNOSTICS\n(.*?)^\.Sh ", manual, re.M | re.S)
+    lines = section.group(1).splitlines() if section else []
+    told = plain(" ".join(mdoc_text(line) for line in lines))
+    said, count = "", 0
+    for name in sorted(os.listdir(directory)):
+        if not name.endswith(".c") or name == "options.c":
+            continue
+        code = re.sub(r"/\*.*?\*/", "", read(directory, name), flags=re.S)
+        said += "\n" + "\n".join(string_literals(code)).replace("message%s",
+                                                               "messages")
+        for call in TELLERS.finditer(code):
+            arguments = code[call.end():code.index(";", call.end())]
+            message = next(string_literals(arguments), "")
+            count += 1
+            for piece in pieces_of(message, r"%[-0-9.*]*(?:ll|z)?[a-z]?")[:1]:
+                check(plain(piece) in told,
+                      'viamillipede.1: DIAGNOSTICS lacks "%s" (%s)' %
+                      (message, name))
+    check(count >= 20, "only %d messages found in the sources" % count)
+    for line in lines:
+        if not line.startswith(".It "):
+            continue
+        for piece in pieces_of(line[4:], r"\b[A-Z]+\b|\.\.\.|: "):
+            check(piece in said, 'viamillipede.1: DIAGNOSTICS has "%s", the '
+                  "sources have not" % line[4:])
+
+
 def parse_tables(text):
     """{title: [(first octet, last or None, what)]} of a comment."""
     tables, rows, entries = {}, [], []
@@ -364,6 +414,7 @@ def main():
                                           enum.group(1) if enum else "")}
     compare_statuses("options.h", statuses, numbers)
 
+    check_messages(directory, read(directory, "viamillipede.1"))
     check_frames(read(directory, "frame.h"), read(directory, "frame.c"))
 
     for problem in problems:

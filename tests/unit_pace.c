@@ -46,27 +46,32 @@ test_begin(void)
 }
 
 /*
- * A leg that always has as much in flight as it may: octets arrive at its rate,
- * the receiver says so every 5 ms.
+ * A leg that always has as much in flight as it may, in milliseconds: what was
+ * sent a round trip ago arrives, at no more than the leg's rate, and the
+ * receiver says so.
  */
 static uint64_t
 carry(uint64_t rate, uint64_t rtt_ns, uint64_t now, uint64_t lasts_ns)
 {
-	uint64_t end = now + lasts_ns, begin = now, received = 0, sent = 0, n;
+	static uint64_t sent_at[1024];
+	const uint64_t ticks = lasts_ns / MS, rtt = rtt_ns / MS;
+	uint64_t received = 0, sent, arrived, i;
 
 	pace_restart(&p, rtt_ns, now);
 	sent = p.limit;
 	pace_begin(&p, 0, now);
-	for (; now < end; now += 5 * MS) {
-		n = now - begin < rtt_ns ? 0 :
-		    (now - begin - rtt_ns) / 1000 * rate / 1000000;
-		received = n < sent ? n : sent;
-		pace_received(&p, received, sent - received, now);
-		if (sent - received < p.limit) {
-			if (sent == received)
-				pace_begin(&p, received, now);
+	for (i = 0; i < ticks; i++, now += MS) {
+		sent_at[i % 1024] = sent;
+		arrived = i < rtt ? 0 : sent_at[(i - rtt) % 1024];
+		if (arrived > received + rate / 1000)
+			arrived = received + rate / 1000;
+		if (arrived > received)
+			pace_received(&p, arrived, sent - arrived, now);
+		received = arrived;
+		if (sent == received)
+			pace_begin(&p, received, now);
+		if (sent < received + p.limit)
 			sent = received + p.limit;
-		}
 		check_limits();
 	}
 	return now;
