@@ -13,17 +13,20 @@ MANDIR = $(PREFIX)/share/man
 DESTDIR =
 
 OBJS = blame.o chaos.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
-	lock.o log.o net.o options.o order.o outflow.o pace.o path.o pulse.o ranges.o rx.o \
-	session.o tune.o tx.o wake.o window.o worker.o viamillipede.o
+	lock.o log.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
+	pulse.o ranges.o report.o rx.o session.o stats.o tally.o tune.o tx.o wake.o window.o \
+	worker.o viamillipede.o
 
 # What the unit tests link: everything but main.
 LIB = blame.o chaos.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
-	lock.o log.o net.o options.o order.o outflow.o pace.o path.o pulse.o ranges.o rx.o \
-	session.o sha256.o siphash.o tune.o tx.o wake.o window.o worker.o
+	lock.o log.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
+	pulse.o ranges.o report.o rx.o session.o sha256.o siphash.o stats.o tally.o tune.o tx.o \
+	wake.o window.o worker.o
 
-UNITS = build/unit_crc32c build/unit_digest build/unit_frame build/unit_lock \
-	build/unit_log build/unit_options build/unit_order build/unit_pace build/unit_path \
-	build/unit_ranges build/unit_sha256 build/unit_siphash build/unit_window
+UNITS = build/unit_chaos build/unit_crc32c build/unit_digest build/unit_frame \
+	build/unit_lock build/unit_log build/unit_options build/unit_order build/unit_pace \
+	build/unit_path build/unit_pulse build/unit_ranges build/unit_sha256 build/unit_siphash \
+	build/unit_window
 
 TOOLS = build/wanem build/bench_source build/bench_sink build/bench_splice build/bench_copy \
 	build/simulation
@@ -71,6 +74,8 @@ build:
 
 UNIT = mkdir -p build; $(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) -I. -Itests -o $@
 
+build/unit_chaos: tests/unit_chaos.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_chaos.c $(LIB) $(LDLIBS)
 build/unit_crc32c: tests/unit_crc32c.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_crc32c.c $(LIB) $(LDLIBS)
 build/unit_digest: tests/unit_digest.c tests/check.h $(LIB)
@@ -89,6 +94,8 @@ build/unit_pace: tests/unit_pace.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_pace.c $(LIB) $(LDLIBS)
 build/unit_path: tests/unit_path.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_path.c $(LIB) $(LDLIBS)
+build/unit_pulse: tests/unit_pulse.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_pulse.c $(LIB) $(LDLIBS)
 build/unit_ranges: tests/unit_ranges.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_ranges.c $(LIB) $(LDLIBS)
 build/unit_sha256: tests/unit_sha256.c tests/check.h $(LIB)
@@ -130,6 +137,9 @@ listener.o: listener.c listener.h net.h frame.h lock.h log.h session.h \
  pulse.h wake.h options.h path.h
 lock.o: lock.c lock.h log.h
 log.o: log.c log.h lock.h
+monitor.o: monitor.c monitor.h lock.h options.h progress.h log.h stats.h \
+ blame.h frame.h leg.h chaos.h inflow.h order.h net.h outflow.h window.h \
+ ranges.h pulse.h wake.h session.h events.h path.h report.h tally.h
 net.o: net.c net.h lock.h
 options.o: options.c options.h
 order.o: order.c order.h
@@ -138,8 +148,14 @@ outflow.o: outflow.c outflow.h frame.h window.h ranges.h crc32c.h leg.h \
  worker.h
 pace.o: pace.c pace.h
 path.o: path.c path.h options.h
+progress.o: progress.c progress.h log.h lock.h stats.h blame.h frame.h \
+ leg.h chaos.h inflow.h order.h net.h outflow.h window.h ranges.h pulse.h \
+ wake.h session.h events.h options.h path.h
 pulse.o: pulse.c pulse.h frame.h
 ranges.o: ranges.c ranges.h
+report.o: report.c report.h events.h lock.h net.h options.h stats.h \
+ blame.h frame.h leg.h chaos.h inflow.h order.h outflow.h window.h \
+ ranges.h pulse.h wake.h session.h log.h path.h
 rx.o: rx.c rx.h blame.h frame.h order.h digest.h leg.h chaos.h inflow.h \
  net.h outflow.h window.h ranges.h pulse.h wake.h lock.h log.h session.h \
  events.h options.h path.h
@@ -148,13 +164,20 @@ session.o: session.c session.h chaos.h events.h lock.h net.h frame.h \
  options.h path.h entropy.h rx.h blame.h tx.h worker.h
 sha256.o: sha256.c sha256.h
 siphash.o: siphash.c sha256.h siphash.h
+stats.o: stats.c stats.h blame.h frame.h leg.h chaos.h inflow.h order.h \
+ net.h outflow.h window.h ranges.h pulse.h wake.h session.h events.h \
+ lock.h log.h options.h path.h rx.h tx.h
+tally.o: tally.c tally.h options.h stats.h blame.h frame.h leg.h chaos.h \
+ inflow.h order.h net.h outflow.h window.h ranges.h pulse.h wake.h \
+ session.h events.h lock.h log.h path.h
 tune.o: tune.c tune.h
 tx.o: tx.c tx.h blame.h frame.h window.h ranges.h digest.h leg.h chaos.h \
  inflow.h order.h net.h outflow.h pulse.h wake.h lock.h log.h pace.h \
  session.h events.h options.h path.h tune.h
 viamillipede.o: viamillipede.c chaos.h listener.h net.h log.h lock.h \
- options.h rx.h blame.h frame.h order.h session.h events.h leg.h inflow.h \
- outflow.h window.h ranges.h pulse.h wake.h path.h tx.h worker.h
+ monitor.h options.h progress.h stats.h blame.h frame.h leg.h inflow.h \
+ order.h outflow.h window.h ranges.h pulse.h wake.h session.h events.h \
+ path.h report.h rx.h tx.h worker.h
 wake.o: wake.c wake.h
 window.o: window.c window.h frame.h ranges.h
 worker.o: worker.c worker.h frame.h leg.h chaos.h inflow.h order.h net.h \

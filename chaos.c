@@ -15,7 +15,7 @@
 static const struct {
 	const char *name;
 	unsigned kind;
-} kinds[] = {
+} kinds[CHAOS_KINDS] = {
 	{ "close", CHAOS_CLOSE },
 	{ "reset", CHAOS_RESET },
 	{ "stall", CHAOS_STALL },
@@ -24,7 +24,7 @@ static const struct {
 	{ "delay", CHAOS_DELAY },
 };
 
-#define KINDS	(sizeof(kinds) / sizeof(kinds[0]))
+#define KINDS	CHAOS_KINDS
 
 /* A decimal number of octets [text, end); 0 is not one of the legal values. */
 static int
@@ -129,7 +129,7 @@ happened(struct chaos_leg *c, unsigned kind)
 
 	for (i = 0; i < KINDS; i++)
 		if (kinds[i].kind == kind)
-			c->done[i]++;
+			atomic_fetch_add_explicit(&c->done[i], 1, memory_order_relaxed);
 }
 
 unsigned
@@ -188,4 +188,23 @@ chaos_name(unsigned kind)
 		if (kinds[i].kind == kind)
 			return kinds[i].name;
 	return "nothing";
+}
+
+void
+chaos_tally(const struct chaos_leg *const legs[], unsigned n, char *text, size_t size)
+{
+	size_t used = 0;
+	unsigned i, k, sum;
+	int put;
+
+	text[0] = '\0';
+	for (k = 0; k < KINDS; k++) {
+		for (sum = 0, i = 0; i < n; i++)
+			sum += atomic_load_explicit(&legs[i]->done[k], memory_order_relaxed);
+		put = snprintf(text + used, size - used, "%s%u %s", k > 0 ? ", " : "", sum,
+		    kinds[k].name);
+		if (put < 0 || (size_t)put >= size - used)
+			return;
+		used += (size_t)put;
+	}
 }

@@ -17,6 +17,7 @@
 #ifndef CHAOS_H
 #define CHAOS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@
 #define CHAOS_CORRUPT	0x08u
 #define CHAOS_SHORT	0x10u
 #define CHAOS_DELAY	0x20u
+#define CHAOS_KINDS	6
 
 struct chaos_spec {
 	uint64_t every;		/* frames between two faults; 0 = off */
@@ -39,7 +41,7 @@ struct chaos_leg {
 	uint64_t random;
 	uint64_t frames;
 	unsigned next;		/* the kind that comes next, one bit */
-	unsigned done[6];	/* how often each kind happened, by bit */
+	atomic_uint done[CHAOS_KINDS];	/* how often each kind happened; any thread reads */
 };
 
 /* "N" or "N:KIND[,KIND...][:SEED]".  0, or -1 and the reason in why. */
@@ -57,5 +59,8 @@ size_t chaos_length(struct chaos_leg *c, size_t n);
 unsigned chaos_delay_ms(struct chaos_leg *c);
 
 const char *chaos_name(unsigned kind);
+
+/* "N close, N reset" and so on, of n accounts together; a constant number of octets. */
+void chaos_tally(const struct chaos_leg *const legs[], unsigned n, char *text, size_t size);
 
 #endif

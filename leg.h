@@ -87,6 +87,8 @@ struct leg {
 	uint64_t up_ns;			/* [t] since when */
 	bool carried;			/* [t] the receiver has some of the stream by it */
 	uint64_t part_ns;		/* [t] parting ends then */
+	uint64_t control_ns;		/* [t] begin of the second in which these came: */
+	unsigned controls;		/* [t] control frames */
 	uint64_t random;		/* [t] state of its own jitter */
 	struct pulse pulse;		/* [t] */
 	struct outflow out;		/* [t] */

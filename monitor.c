@@ -24,6 +24,8 @@ monitor_open(struct monitor *m, struct session *s, const char *version, int payl
 
 	m->session = s;
 	m->options = o;
+	lock_init(&m->lock);
+	lock_cond_init(&m->changed);
 	if (o->report[0] != '\0') {
 		if (report_open(&m->report, o->report, payload, why) == -1) {
 			log_line(LOG_ERROR, "cannot write the report \"%.200s\": %s", o->report, why);
@@ -82,8 +84,9 @@ tick(struct monitor *m)
 	progress_draw(&m->progress, &m->now, &m->tick, m->options->size_given,
 	    m->options->size_bytes);
 	/* Half a second too early is nearer than half a second too late. */
-	if (m->now.contact_ns != 0 && m->now.at_ns - m->reported.at_ns + SECOND / 2 >=
-	    m->options->interval_ms * MS) {
+	if (m->now.contact_ns == 0)
+		m->reported = m->now;
+	else if (m->now.at_ns - m->reported.at_ns + SECOND / 2 >= m->options->interval_ms * MS) {
 		report_interval(&m->report, &m->now, &m->reported);
 		m->reported = m->now;
 	}
@@ -110,14 +113,17 @@ tell_summary(struct monitor *m)
 static void
 tell_end(struct monitor *m)
 {
+	const struct fail *fail = &m->session->fail;
+
 	stats_take(m->session, &m->now);
 	tell_events(m);
 	if (m->now.contact_ns != 0 && m->now.at_ns > m->reported.at_ns)
 		report_interval(&m->report, &m->now, &m->reported);
 	report_outage(&m->report, &m->now);
-	report_end(&m->report, &m->now, m->session->fail.text, events_missed(&m->session->events));
+	report_end(&m->report, &m->now, fail->text[0] != '\0' ? fail->text :
+	    failure_text(fail->reason), events_missed(&m->session->events));
 	report_close(&m->report);
-	progress_draw(&m->progress, &m->now, &m->tick, m->options->size_given,
+	progress_draw(&m->progress, &m->now, basis(m), m->options->size_given,
 	    m->options->size_bytes);
 	tell_summary(m);
 }

@@ -250,6 +250,8 @@ session_peer_fail(struct session *s, const struct fail *fail)
 	lock_take(&s->lock);
 	first = verdict_locked(s, VERDICT_FAILED, fail->reason == FAIL_TIMEOUT ?
 	    EXIT_UNREACHED : EXIT_FAILED);
+	if (first)
+		s->fail = *fail;
 	lock_drop(&s->lock);
 	if (first)
 		log_line(LOG_ERROR, "the %s reports: %s", s->sender ? "receiver" : "sender",
@@ -869,6 +871,22 @@ tick(struct session *s, enum session_state state, uint64_t now)
 	log_settle(false);
 }
 
+static void
+tell_chaos(const struct session *s)
+{
+	const struct chaos_leg *legs[FRAME_LEGS];
+	char text[160];
+	unsigned i;
+
+	if (s->chaos.every == 0)
+		return;
+	for (i = 0; i < s->legs; i++)
+		legs[i] = &s->leg[i]->chaos;
+	chaos_tally(legs, s->legs, text, sizeof(text));
+	log_line(LOG_LOSS, "chaos: %s in all, seed %llu", text,
+	    (unsigned long long)s->chaos.seed);
+}
+
 void
 session_run(struct session *s)
 {
@@ -901,4 +919,5 @@ session_run(struct session *s)
 	}
 	nudge_locked(s);
 	lock_drop(&s->lock);
+	tell_chaos(s);
 }

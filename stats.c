@@ -23,6 +23,7 @@ take_session(struct session *s, struct stats *out)
 	lock_take(&s->lock);
 	out->state = s->state;
 	out->verdict = s->verdict;
+	out->total = s->total;
 	out->status = s->status;
 	out->signal = s->signal;
 	out->checked = s->checked;
@@ -107,6 +108,9 @@ stats_take(struct session *s, struct stats *out)
 	out->at_ns = clock_now_ns();
 	until = out->elapsed_ns != 0 ? out->elapsed_ns : out->at_ns;
 	take_halves(s, out, until);
+	/* The sender hears of the last octets with the verdict. */
+	if (out->verdict == VERDICT_DONE)
+		out->bytes = out->total;
 	out->elapsed_ns = out->contact_ns != 0 && until > out->contact_ns ?
 	    until - out->contact_ns : 0;
 	/* Where an outage was the end, its length is known by then. */

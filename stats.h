@@ -38,6 +38,7 @@ struct stats {
 	bool sender;
 	enum session_state state;
 	enum session_verdict verdict;
+	uint64_t total;		/* VERDICT_DONE: of the stream */
 	int status;		/* with a verdict */
 	int signal;		/* that ended it, or 0 */
 	bool checked;

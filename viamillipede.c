@@ -48,6 +48,7 @@
 #include "chaos.h"
 #include "listener.h"
 #include "log.h"
+#include "monitor.h"
 #include "net.h"
 #include "options.h"
 #include "rx.h"
@@ -98,11 +99,27 @@ take_output(void)
 
 static sigset_t ours;	/* [I] after main's first lines */
 
-/* Those that end us, unless our parent chose that they should not. */
+/* What has no handler and would be ignored is lost while it is blocked. */
+static void
+never_run(int number)
+{
+	(void)number;
+}
+
+/*
+ * Those that end us, unless our parent chose that they should not; and those
+ * that ask, which a process that did not know them would die of.
+ */
 static void
 block_signals(void)
 {
 	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int asking[] = {
+#ifdef SIGINFO
+		SIGINFO,
+#endif
+		SIGUSR1, SIGUSR2
+	};
 	struct sigaction sa;
 	size_t i;
 
@@ -110,19 +127,32 @@ block_signals(void)
 	for (i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
 		if (sigaction(ending[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
 			sigaddset(&ours, ending[i]);
+	for (i = 0; i < sizeof(asking) / sizeof(asking[0]); i++)
+		sigaddset(&ours, asking[i]);
 	pthread_sigmask(SIG_BLOCK, &ours, NULL);
+	for (i = 0; i < sizeof(asking) / sizeof(asking[0]); i++)
+		signal(asking[i], never_run);
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Nothing is printed here: a signal that ends us never waits for one that asks. */
 static void *
 signals(void *argument)
 {
-	struct session *s = argument;
+	struct monitor *m = argument;
 	int number;
 
-	for (;;)
-		if (sigwait(&ours, &number) == 0)
-			session_signal(s, number);
+	for (;;) {
+		if (sigwait(&ours, &number) != 0)
+			continue;
+		if (number == SIGUSR2) {
+			log_raise();
+			monitor_raised(m);
+		} else if (number == SIGINT || number == SIGTERM || number == SIGHUP)
+			session_signal(m->session, number);
+		else
+			monitor_ask(m);
+	}
 	return NULL;
 }
 
@@ -165,7 +195,7 @@ make_legs(struct session *s)
 }
 
 static int
-start_tx(struct session *s)
+start_tx(struct session *s, struct monitor *m)
 {
 	unsigned i;
 	int error;
@@ -178,6 +208,8 @@ start_tx(struct session *s)
 	}
 	if (make_legs(s) == -1)
 		return -1;
+	if ((error = monitor_start(m)) != 0)
+		return start_thread_failed("the monitor", error);
 	if ((error = tx_start(s->tx)) != 0)
 		return start_thread_failed("the reader", error);
 	for (i = 0; i < s->legs; i++)
@@ -187,7 +219,7 @@ start_tx(struct session *s)
 }
 
 static int
-start_rx(struct session *s, struct listener *l)
+start_rx(struct session *s, struct monitor *m, struct listener *l)
 {
 	int output = take_output(), error;
 
@@ -197,6 +229,8 @@ start_rx(struct session *s, struct listener *l)
 	}
 	if (make_legs(s) == -1 || listener_open(l, s) == -1)
 		return -1;
+	if ((error = monitor_start(m)) != 0)
+		return start_thread_failed("the monitor", error);
 	if ((error = rx_start(s->rx)) != 0)
 		return start_thread_failed("the writer", error);
 	if ((error = listener_start(l)) != 0)
@@ -234,6 +268,7 @@ static int
 transfer(const struct options *o)
 {
 	static struct session session;
+	static struct monitor monitor;
 	static struct listener listener;
 	struct session *s = &session;
 	pthread_t thread;
@@ -245,15 +280,18 @@ transfer(const struct options *o)
 	}
 	if (check_options(s) == -1)
 		return EXIT_USAGE;
-	if ((error = thread_start(&thread, "viamillipede-s", signals, s)) != 0) {
+	if (monitor_open(&monitor, s, VERSION, s->sender ? STDIN_FILENO : STDOUT_FILENO) == -1)
+		return EXIT_FAILED;
+	if ((error = thread_start(&thread, "viamillipede-s", signals, &monitor)) != 0) {
 		start_thread_failed("the signals' thread", error);
 		return EXIT_FAILED;
 	}
 	thread_detach(thread);
-	if ((s->sender ? start_tx(s) : start_rx(s, &listener)) == -1)
+	if ((s->sender ? start_tx(s, &monitor) : start_rx(s, &monitor, &listener)) == -1)
 		return EXIT_FAILED;
 	session_run(s);
 	log_settle(true);
+	monitor_finish(&monitor);
 	lock_take(&s->lock);
 	if (s->signal != 0 && s->verdict != VERDICT_DONE)
 		end_by_signal(s->signal);

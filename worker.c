@@ -24,6 +24,7 @@
 #define MS		1000000ULL
 #define PART_NS		SECOND		/* last words must be read within this */
 #define TUNE_NS		(SECOND / 4)
+#define CONTROL_MOST	50000u		/* control frames in a second; a fast leg needs a tenth */
 #define FAST		(100u << 20)	/* octets a second: no need to bound what is unsent */
 
 struct leg *
@@ -208,11 +209,27 @@ take_verdict(struct leg *leg, const struct frame *frame, const uint8_t *payload)
 	return why;
 }
 
+/* A peer that speaks without end keeps us from everything else. */
+static bool
+flooded(struct leg *leg)
+{
+	uint64_t now = clock_now_ns();
+
+	if (now - leg->control_ns >= SECOND) {
+		leg->control_ns = now;
+		leg->controls = 0;
+	}
+	return ++leg->controls > CONTROL_MOST;
+}
+
 const char *
 worker_control(struct leg *leg, const struct frame *frame, const uint8_t *payload)
 {
 	const char *why = NULL;
 	struct fin fin;
+
+	if (flooded(leg))
+		return "a flood of control frames";
 
 	switch (frame->type) {
 	case FRAME_DATA:

@@ -269,7 +269,8 @@ def check_messages(directory, manual):
             arguments = code[call.end():code.index(";", call.end())]
             message = next(string_literals(arguments), "")
             count += 1
-            for piece in pieces_of(message, r"%[-0-9.*]*(?:ll|z)?[a-z]?")[:1]:
+            for piece in pieces_of(message,
+                                   r"%[-0-9.*]*(?:ll|z)?[a-z]?|\\.")[:1]:
                 check(plain(piece) in told,
                       'viamillipede.1: DIAGNOSTICS lacks "%s" (%s)' %
                       (message, name))

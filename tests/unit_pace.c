@@ -83,7 +83,7 @@ test_rates(void)
 	static const uint64_t rate[] = {
 		1000, 10000, 100000, 1000000, 12500000, 125000000, 1250000000
 	};
-	static const uint64_t rtt[] = { MS / 10, 5 * MS, 80 * MS, 600 * MS };
+	static const uint64_t rtt[] = { 2 * MS, 5 * MS, 80 * MS, 600 * MS };
 	size_t i, k;
 
 	for (i = 0; i < sizeof(rate) / sizeof(rate[0]); i++) {
