@@ -77,7 +77,8 @@ take_halves(struct session *s, struct stats *out, uint64_t until_ns)
 
 	if (s->tx != NULL) {
 		tx_state(s->tx, &tx);
-		tx_waited(s->tx, until_ns, out->waited_ns);
+		if (out->contact_ns != 0)
+			tx_waited(s->tx, until_ns, out->waited_ns);
 		out->bytes = tx.delivered;
 		out->used = tx.kept;
 		out->resent_octets = tx.resent + tx.copied;
@@ -88,7 +89,8 @@ take_halves(struct session *s, struct stats *out, uint64_t until_ns)
 	}
 	if (s->rx != NULL) {
 		rx_state(s->rx, &rx);
-		rx_waited(s->rx, until_ns, out->waited_ns);
+		if (out->contact_ns != 0)
+			rx_waited(s->rx, until_ns, out->waited_ns);
 		out->bytes = rx.delivered;
 		out->used = rx.stored;
 		out->resent_octets = rx.repeated;
@@ -204,7 +206,7 @@ stats_size_text(uint64_t octets, char text[STATS_TEXT])
 const char *
 stats_time_text(uint64_t ns, char text[STATS_TEXT])
 {
-	unsigned long long s = ns / SECOND;
+	unsigned long long s = (ns + SECOND / 2) / SECOND;
 
 	if (s >= 86400)
 		snprintf(text, STATS_TEXT, "%llud %02llu:%02llu:%02llu", s / 86400,

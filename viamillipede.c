@@ -156,7 +156,11 @@ signals(void *argument)
 	return NULL;
 }
 
-/* As if nobody had caught it, so that the parent sees what it was. */
+/*
+ * As if nobody had caught it, so that the parent sees what it was.  It is sent
+ * to this thread: one for the process might go to the thread that waits for
+ * signals.
+ */
 static void
 end_by_signal(int number)
 {
@@ -165,8 +169,8 @@ end_by_signal(int number)
 	signal(number, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, number);
-	kill(getpid(), number);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	raise(number);
 }
 
 /* Start */

@@ -33,7 +33,7 @@ stranger half "$T/hello"
 told r '127.0.0.1.*[0-9]'
 must_run r
 
-source_of $size rate=6000000 | tx t r threads 4
+source_of $size rate=6000000 hold="$size:$T/go" | tx t r threads 4
 arrived "$T/out" 1
 # In the session.
 stranger garbage
@@ -58,7 +58,13 @@ if [ "$(id -u)" = 0 ] && "$PY" -IS "$TESTS/t_reset.py"; then
 	}
 	within 3 came_back || fail "no leg has come back"
 fi
+# Whoever has not said HELLO within 5 s was shown the door, however busy he was:
+# all but the flood, which comes again.
+for n in 1 2 3 4 5 6 7 8 9 10 11; do
+	ended s$n any 10
+done
 must_run t
+: >"$T/go"
 ended t 0 30
 ended r 0
 same "$T/in" "$T/out"

@@ -159,6 +159,39 @@ test_rtt(void)
 	CHECK(p.rtt_ns == 60 * MS);
 }
 
+/* A first guess, where nothing was measured: half of what a neighbour has. */
+static void
+test_guess(void)
+{
+	pace_init(&p);
+	pace_restart(&p, 50 * MS, SECOND);
+	pace_guess(&p, 0);
+	CHECK(p.rate == 0);
+	pace_guess(&p, 20000000);
+	CHECK(p.rate == 10000000);
+	check_limits();
+	pace_guess(&p, 90000000);
+	CHECK(p.rate == 10000000);
+}
+
+/* A leg that dies before it was measured leaves what can be known. */
+static void
+test_end(void)
+{
+	pace_init(&p);
+	pace_restart(&p, 50 * MS, SECOND);
+	pace_begin(&p, 0, SECOND);
+	pace_end(&p, 0, SECOND + MS);
+	CHECK(p.rate == 0);
+	pace_end(&p, 5000, SECOND);
+	CHECK(p.rate == 0);
+	pace_end(&p, 5000, SECOND + MS);
+	CHECK(near(p.rate, 5000000, 1));
+	pace_end(&p, 500000, SECOND + 2 * MS);
+	CHECK(near(p.rate, 5000000, 1));
+	check_limits();
+}
+
 /* Counts that repeat, samples that are too short, clocks that stand. */
 static void
 test_odd(uint64_t *random)
@@ -204,6 +237,8 @@ main(int argc, char **argv)
 	test_restart();
 	test_dry();
 	test_rtt();
+	test_guess();
+	test_end();
 	test_odd(&random);
 	return check_done();
 }

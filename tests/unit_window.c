@@ -64,19 +64,28 @@ source(uint64_t n)
 	return sum;
 }
 
+static bool
+is_stream(const struct window_frame *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < f->length; i++)
+		if (f->data[i] != octet(f->seq + i))
+			return false;
+	return true;
+}
+
 /* Cut and let go; the frame's octets are the stream's. */
 static enum window_cut
 take(unsigned leg, uint32_t most, bool copies, uint64_t now, struct window_frame *f)
 {
 	enum window_cut kind;
-	uint32_t i;
 
 	CHECK(window_take(&w, leg, most, copies, now, f, &kind) == 0);
 	if (kind == WINDOW_DATA) {
 		CHECK(f->length > 0 && f->length <= most && f->length <= w.frame);
 		CHECK(f->seq % w.chunk_size + f->length <= w.chunk_size);
-		for (i = 0; i < f->length; i++)
-			CHECK(f->data[i] == octet(f->seq + i));
+		CHECK(is_stream(f));
 		window_release(&w, f->chunk);
 	}
 	SOUND();
@@ -487,6 +496,58 @@ test_copies_lost(void)
 	window_free(&w);
 }
 
+/* A leg that takes shorter frames copies it in parts, each octet once. */
+static void
+test_copies_parts(void)
+{
+	struct window_frame f;
+
+	open_window(256 * KIB, 16 * KIB);
+	up(0, 1);
+	up(1, 1);
+	up(2, 1);
+	source(3000);
+	w.leg[0].late_ns = MS;
+	CHECK(take(0, 3000, true, 0, &f) == WINDOW_DATA && f.length == 3000);
+	CHECK(take(1, 1000, true, 9 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 0);
+	CHECK(take(2, 500, true, 9 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 1000);
+	/* The original arrives in part, beyond some of what was copied. */
+	CHECK(received(0, 1, 1200) == NULL && gain == 1200);
+	CHECK(take(1, 500, true, 9 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 1500);
+	CHECK(received(0, 1, 2100) == NULL && gain == 900);
+	CHECK(take(2, 5000, true, 9 * MS, &f) == WINDOW_DATA && f.seq == 2100 && f.length == 900);
+	CHECK(take(1, 5000, true, 9 * MS, &f) == WINDOW_NONE);
+	CHECK(w.copied == 1000 + 500 + 500 + 900);
+	down(0);
+	CHECK(received(2, 1, 1400) == NULL && window_settled(&w) && w.copies == 1500);
+	CHECK(window_ready(&w) == 0);
+	window_free(&w);
+}
+
+/* Where much waits behind a hole, that is filled before anything new goes out. */
+static void
+test_copies_hole(void)
+{
+	struct window_frame f;
+	unsigned i;
+
+	open_window(256 * KIB, 16 * KIB);
+	up(0, 1);
+	up(1, 1);
+	source(256 * KIB);
+	w.leg[0].late_ns = MS;
+	CHECK(take(0, 4096, true, 0, &f) == WINDOW_DATA && f.seq == 0);
+	for (i = 0; i < 9; i++)
+		CHECK(take(1, 4096, true, 9 * MS, &f) == WINDOW_DATA && !f.copy);
+	CHECK(received(1, 1, 8 * 4096) == NULL);
+	CHECK(take(1, 4096, true, 9 * MS, &f) == WINDOW_DATA && !f.copy);
+	CHECK(received(1, 1, 8 * 4096 + 1) == NULL);
+	CHECK(take(1, 4096, false, 9 * MS, &f) == WINDOW_DATA && !f.copy);
+	CHECK(take(1, 4096, true, 9 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 0);
+	CHECK(take(1, 4096, true, 9 * MS, &f) == WINDOW_DATA && !f.copy);
+	window_free(&w);
+}
+
 /* No more than 8 MiB are on their way twice. */
 static void
 test_copies_bound(void)
@@ -517,7 +578,7 @@ test_pins(void)
 {
 	struct window_frame f[3], g;
 	enum window_cut kind;
-	unsigned i, k;
+	unsigned k;
 
 	open_window(64 * KIB, 16 * KIB);
 	up(0, 1);
@@ -536,11 +597,9 @@ test_pins(void)
 		source(64 * KIB);
 	}
 	for (k = 0; k < 3; k++)
-		for (i = 0; i < f[k].length; i++)
-			CHECK(f[k].data[i] == octet(f[k].seq + i));
+		CHECK(is_stream(&f[k]));
 	window_release(&w, f[1].chunk);
-	for (i = 0; i < f[0].length; i++)
-		CHECK(f[0].data[i] == octet(f[0].seq + i));
+	CHECK(is_stream(&f[0]) && is_stream(&f[2]));
 	window_release(&w, f[0].chunk);
 	window_release(&w, f[2].chunk);
 	SOUND();
@@ -763,6 +822,8 @@ main(int argc, char **argv)
 	test_empty();
 	test_copies();
 	test_copies_lost();
+	test_copies_parts();
+	test_copies_hole();
 	test_copies_bound();
 	test_pins();
 	test_many();

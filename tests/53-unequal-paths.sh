@@ -1,0 +1,25 @@
+#!/bin/sh
+# Goal: fault 8. Three paths of 20, 10 and 3 Mbit/s with 20, 80 and 200 ms carry
+# one stream together, exactly, at well over what the best of them can.
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+# shellcheck source=tests/n_lab.sh
+. "$TESTS/n_lab.sh"
+lab 20M/20ms,10M/80ms,3M/200ms
+
+size=40000000
+data $size >"$T/in"
+lab_rx r >"$T/out"
+lab_tx t r '0 1 2' <"$T/in"
+arrived "$T/out" 8000000
+read_clock
+began=$NOW
+arrived "$T/out" 32000000
+read_clock
+rate=$((24000000 * 8 / 10 / (NOW - began)))	# kbit/s
+echo "$rate of 33000 kbit/s"
+exact 20
+for path in 0 1 2; do
+	fired $path ab out_bytes 1000000
+done
+[ $rate -ge 22000 ] || fail "no faster than one path"

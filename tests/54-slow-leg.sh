@@ -1,0 +1,26 @@
+#!/bin/sh
+# Goal: fault 9. A path of 1 kB/s beside one of 20 Mbit/s, preferred to it or
+# not, costs nearly nothing.
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+# shellcheck source=tests/n_lab.sh
+. "$TESTS/n_lab.sh"
+lab 20M/20ms,8k/40ms/queue=16k
+
+size=24000000
+data $size >"$T/in"
+for order in '0 1' '1 0'; do
+	lab_rx r >"$T/out"
+	lab_tx t r "$order" <"$T/in"
+	arrived "$T/out" 4000000
+	used=$(wan_count 1 ab in_packets)
+	read_clock
+	began=$NOW
+	arrived "$T/out" 20000000
+	read_clock
+	share=$((16000000 * 8 * 100 / ((NOW - began) * 200000)))
+	echo "paths $order: $share % of the good path's rate"
+	exact 20
+	fired 1 ab in_packets $((used + 3))
+	[ $share -ge 80 ] || fail "the slow leg costs too much: $share %"
+done

@@ -1,0 +1,34 @@
+"""Sends signals to processes, about a thousand a second to each.
+
+usage: t_signals.py SECONDS SIGNAL[,SIGNAL...] PID...
+
+The signals take turns. Prints how many each process got; ends early when one
+of them is gone.
+"""
+
+import os
+import signal
+import sys
+import time
+
+
+def main():
+    seconds, names = float(sys.argv[1]), sys.argv[2].split(",")
+    numbers = [getattr(signal, "SIG" + name) for name in names]
+    pids = [int(pid) for pid in sys.argv[3:]]
+    begin = time.monotonic()
+    sent = 0
+    try:
+        while time.monotonic() - begin < seconds:
+            for pid in pids:
+                os.kill(pid, numbers[sent % len(numbers)])
+            sent += 1
+            # A late one is made up for.
+            time.sleep(max(0, begin + sent / 1000 - time.monotonic()))
+    except ProcessLookupError:
+        pass
+    print(sent)
+
+
+if __name__ == "__main__":
+    main()
