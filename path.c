@@ -134,6 +134,8 @@ void
 paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns)
 {
 	p->path[path].rtt_ns = rtt_ns;
+	/* The others need not wait for their turn any more. */
+	p->path[path].next_ns = 0;
 	p->path[path].outcome = PATH_UP;
 	p->path[path].up++;
 	p->up++;

@@ -382,7 +382,7 @@ rank_locked(struct tx *tx, unsigned number)
 	for (; i > 0; i--) {
 		n = tx->rank[i - 1];
 		if (tx->home[n] < tx->home[number] ||
-		    (tx->home[n] == tx->home[number] && n < number))
+		    (n < number && tx->home[n] == tx->home[number]))
 			break;
 		tx->rank[i] = (uint16_t)n;
 	}

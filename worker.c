@@ -116,10 +116,14 @@ static void
 say_verdict(struct leg *leg, unsigned due)
 {
 	uint8_t payload[FRAME_CONTROL_MAX];
-	struct done done = { .total = leg->session->total };
+	struct done done = { 0 };
 
-	if ((due & DUE_DONE) != 0)
-		outflow_control(leg, FRAME_DONE, 0, 0, payload, done_encode(&done, payload));
+	/* The session wrote these before it set the bits, and never again. */
+	if ((due & DUE_DONE) != 0) {
+		done.total = leg->session->total;
+		outflow_control(leg, FRAME_DONE, 0, 0, payload,
+		    done_encode(&done, payload));
+	}
 	if ((due & DUE_FAIL) != 0)
 		outflow_control(leg, FRAME_FAIL, 0, 0, payload,
 		    fail_encode(&leg->session->fail, payload));

@@ -18,7 +18,6 @@ for which in 0 1; do
 	arrived "$T/out" 8000000
 	ask p blackhole both $which
 	told t 'silent' 8
-	told r 'silent' 8
 	arrived "$T/out" $size 5
 	: >"$T/go"
 	ended t 0 5

@@ -1,35 +1,68 @@
 #!/bin/sh
-# Goal: fault 5 with real packets. Two paths are silent for 12 s; when they
-# return, data flows within 2 s, and one line tells of the beginning of the
-# outage, one of its end.
+# Goal: faults 5 and 6 with real packets. All paths are silent for 12 s, or all
+# that goes one way is; when they return, data flows within 2 s, and one line tells
+# of the beginning of the outage, one of its end. Three sessions at once.
 # waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 # shellcheck source=tests/n_lab.sh
 . "$TESTS/n_lab.sh"
-lab 40M/30ms,20M/60ms
+lab 16M/30ms,8M/60ms,16M/30ms,8M/60ms,16M/30ms,8M/60ms
 
-size=40000000
+size=20000000
 data $size >"$T/in"
-lab_rx r heartbeat 3 >"$T/out"
-lab_tx t r '0 1' heartbeat 3 <"$T/in"
-arrived "$T/out" 4000000
-wan path all both cut
-let_pass 12
-must_run t
-must_run r
-for path in 0 1; do
-	fired $path ab drop_cut
-done
-before=$(size_of "$T/out")
-[ "$before" -lt $size ] || fail "nothing was silent"
-wan path all both heal
-arrived "$T/out" $((before + 500000)) 3
-exact 20
-for side in t r; do
-	for line in 'no leg is up' 'going on after'; do
-		[ "$(grep -c -e "$line" "$T/$side.err")" = 1 ] ||
-		    fail "$side: not one line for one outage: $line"
+# The direction and the session's paths.
+each()
+{
+	"$@" both 0 1
+	"$@" ab 2 3
+	"$@" ba 4 5
+}
+
+begin()
+{
+	lab_rx "r.$1" heartbeat 3 >"$T/out.$1"
+	lab_tx "t.$1" "r.$1" "$2 $3" heartbeat 3 <"$T/in"
+}
+
+injure()
+{
+	arrived "$T/out.$1" 2000000
+	wan "path $2 $1 cut"
+	wan "path $3 $1 cut"
+}
+
+heal()
+{
+	must_run "t.$1"
+	must_run "r.$1"
+	case $1 in
+	ba)	fired "$2" ba drop_cut
+		fired "$3" ba drop_cut ;;
+	*)	fired "$2" ab drop_cut
+		fired "$3" ab drop_cut ;;
+	esac
+	before=$(size_of "$T/out.$1")
+	[ "$before" -lt $size ] || fail "nothing was silent"
+	wan "path $2 $1 heal"
+	wan "path $3 $1 heal"
+	arrived "$T/out.$1" $((before + 200000)) 3
+}
+
+end()
+{
+	exact 20 ".$1"
+	for side in "t.$1" "r.$1"; do
+		for line in 'no leg is up' 'going on after'; do
+			[ "$(grep -c -e "$line" "$T/$side.err")" = 1 ] ||
+			    fail "$side: not one line for one outage: $line"
+		done
+		[ "$(wc -l <"$T/$side.err")" -le 40 ] || fail "$side floods the log"
 	done
-	[ "$(wc -l <"$T/$side.err")" -le 40 ] || fail "$side floods the log"
-done
+}
+
+each begin
+each injure
+let_pass 12
+each heal
+each end

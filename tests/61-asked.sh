@@ -76,4 +76,4 @@ ended t signal:15 2
 ended r 1 3
 wait $!
 [ "$(cat "$T/count")" -gt 100 ] || fail 'signals were late'
-is_running src && signal src KILL
+! is_running src || signal src KILL

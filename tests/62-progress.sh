@@ -7,21 +7,11 @@
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 
-run()
-{
-	T=$T "$PY" -IS "$TESTS/t_terminal.py" "$@" >"$T/said" 2>&1 ||
-	    fail "$* $(cat "$T/said")"
-}
-
-run "$V" plain
-run "$V" size
-run "$V" narrow
-run "$V" resized
-run "$V" nocolor
-run "$V" dumb
-run "$V" messages
-run "$V" quiet
-run "$V" silent
-run "$V" gone
-run "$V" forced
-run "$V" background
+for case in plain size narrow resized nocolor dumb messages quiet silent gone \
+    forced background; do
+	"$PY" -IS "$TESTS/t_terminal.py" "$V" $case >"$T/said.$case" 2>&1 &
+	echo $! >"$T/case.$case"
+done
+for case in "$T"/case.*; do
+	wait "$(cat "$case")" || fail "$(cat "$T/said.${case##*.}")"
+done

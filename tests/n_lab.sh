@@ -62,10 +62,11 @@ reported()
 print(json.load(sys.stdin)[sys.argv[1]])' "$2"
 }
 
-# `exact SIZE-OF-IN`: both have ended with 0 and the bytes are the same.
+# `exact SECONDS [SUFFIX]`: t and r have ended with 0 by then, and the bytes are
+# the same; with a suffix the names and the output carry it.
 exact()
 {
-	ended t 0 "${1:-20}"
-	ended r 0 10
-	same "$T/in" "$T/out"
+	ended "t${2:-}" 0 "$1"
+	ended "r${2:-}" 0 10
+	same "$T/in" "$T/out${2:-}"
 }

@@ -43,7 +43,7 @@ cp -p ./*.c ./*.h Makefile "$copy"
 for document in README.md viamillipede.1; do
 	[ ! -e "$document" ] || cp -p "$document" "$copy"
 done
-cp -Rp tests "$copy/tests"
+cp -Rp tests share "$copy"
 cd "$copy"
 unset MAKEFLAGS MAKEOVERRIDES MFLAGS
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)

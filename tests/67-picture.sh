@@ -1,0 +1,65 @@
+#!/bin/sh
+# Goal: the picture that share/report-svg makes of a real report, with an outage
+# and a path lost: XML, all paths, and what happened marked; cut and mixed reports
+# are drawn as far as they go, others refused.
+# shellcheck source=tests/lib.sh
+. "${0%/*}/lib.sh"
+
+draw=$TESTS/../share/report-svg
+size=24000000
+rx r heartbeat 3 report "$T/r.json" >"$T/out"
+proxy p r
+proxy q r
+source_of $size rate=6000000 | start t "$V" tx 127.0.0.1 "$(port p)" tx localhost "$(port q)" \
+    threads 4 heartbeat 3 report "$T/t.json"
+ask p rate total 4000000
+arrived "$T/out" 9000000
+ask p reset both all
+ask p accept hangup
+arrived "$T/out" 15000000
+ask q reset both all
+ask q accept hangup
+told t 'no leg is up'
+let_pass 1
+ask q accept normal
+ended t 0 30
+ended r 0
+
+# `svg FILE EXPRESSION ...`: over text (a list of all texts) and count(TAG).
+svg()
+{
+	"$PY" -IS -c '
+import sys, xml.etree.ElementTree as E
+root = E.parse(sys.argv[1]).getroot()
+text = ["".join(t.itertext()) for t in root.iter() if t.tag.endswith("}text")]
+titles = [t.text for t in root.iter() if t.tag.endswith("}title")]
+def count(tag): return sum(e.tag.endswith("}" + tag) for e in root.iter())
+for e in sys.argv[2:]:
+    if not eval(e): sys.exit("not true: %s; %s; %s" % (e, text, titles))
+' "$@" || fail "the picture $1"
+}
+"$PY" -IS "$draw" "$T/t.json" "$T/t.svg"
+svg "$T/t.svg" "root.tag.endswith('}svg')" \
+    "'127.0.0.1:$(port p)' in text and 'localhost:$(port q)' in text" \
+    "'no leg up' in text and 'leg lost' in text and 'sent again' in text" \
+    "any(t.startswith('no leg for ') for t in titles)" \
+    "any('done; ' in t for t in text)"
+"$PY" -IS "$draw" <"$T/r.json" >"$T/r.svg"
+svg "$T/r.svg" "'127.0.0.1' in text" "'viamillipede rx' in text"
+
+# Cut in mid-line, and among other messages; names that XML must not see.
+{
+	echo 'viamillipede: <a message> & more'
+	head -c 3000 "$T/t.json" | sed 's/localhost/<\&\\u0001\\ud800>/'
+} >"$T/cut.json"
+"$PY" -IS "$draw" "$T/cut.json" "$T/cut.svg"
+svg "$T/cut.svg" "count('svg') == 0 or True" "'viamillipede tx' in text"
+head -n 1 "$T/t.json" >"$T/first.json"
+"$PY" -IS "$draw" "$T/first.json" "$T/first.svg"
+svg "$T/first.svg" "'viamillipede tx' in text"
+for file in /dev/null "$T/out" "$T/no/such"; do
+	if "$PY" -IS "$draw" "$file" "$T/none.svg" 2>"$T/why"; then
+		fail "$file was drawn"
+	fi
+	grep -q '^report-svg: ' "$T/why" || fail "$(cat "$T/why")"
+done
