@@ -181,5 +181,5 @@ viamillipede.o: viamillipede.c chaos.h listener.h net.h log.h lock.h \
 wake.o: wake.c wake.h
 window.o: window.c window.h frame.h ranges.h
 worker.o: worker.c worker.h frame.h leg.h chaos.h inflow.h order.h net.h \
- outflow.h window.h ranges.h pulse.h wake.h lock.h log.h rx.h blame.h \
- session.h events.h options.h path.h tx.h
+ outflow.h window.h ranges.h pulse.h wake.h entropy.h lock.h log.h rx.h \
+ blame.h session.h events.h options.h path.h tx.h

@@ -86,7 +86,10 @@ take(struct leg *leg, struct iovec *iov, unsigned count, size_t *n)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? INFLOW_EMPTY : INFLOW_FAILED;
 	*n = (size_t)got;
 	leg->in.taken += *n;
-	pulse_heard(&leg->pulse, clock_now_ns());
+	if (leg->in.stage == INFLOW_DATA)
+		pulse_moved(&leg->pulse, clock_now_ns());
+	else
+		pulse_heard(&leg->pulse, clock_now_ns());
 	return INFLOW_MORE;
 }
 
@@ -237,7 +240,7 @@ turn_moved(struct leg *leg, size_t n)
 	in->seq += n;
 	in->taken += n;
 	in->full_ns = 0;
-	pulse_heard(&leg->pulse, clock_now_ns());
+	pulse_moved(&leg->pulse, clock_now_ns());
 	rx_moved(leg->rx, leg, n);
 	if (in->seq == in->end) {
 		rx_leave(leg->rx, leg);

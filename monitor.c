@@ -125,6 +125,7 @@ tell_end(struct monitor *m)
 	report_close(&m->report);
 	progress_draw(&m->progress, &m->now, basis(m), m->options->size_given,
 	    m->options->size_bytes);
+	log_settle(true);
 	tell_summary(m);
 }
 

@@ -325,7 +325,7 @@ struct attempt {
 };
 
 struct dial {
-	const struct net_target *target;
+	struct net_target *target;
 	struct net_address list[NET_ADDRESSES];
 	unsigned addresses;
 	struct attempt attempt[ATTEMPTS];
@@ -365,8 +365,10 @@ dial_start(struct dial *d)
 		goto err1;
 	if (d->target->from[0] != '\0' && bind_source(fd, d->target->from, a->family) == -1)
 		goto err1;
-	if (connect(fd, (const struct sockaddr *)&a->sa, a->len) == 0)
+	if (connect(fd, (const struct sockaddr *)&a->sa, a->len) == 0) {
+		d->target->used = i;
 		return fd;
+	}
 	if (errno != EINPROGRESS && errno != EINTR)
 		goto err1;
 	d->attempt[d->attempts].fd = fd;
@@ -399,6 +401,7 @@ dial_harvest(struct dial *d, const struct pollfd *p)
 			error = errno;
 		if (error == 0) {
 			won = p[i].fd;
+			d->target->used = d->attempt[i].address;
 			continue;
 		}
 		d->error = error;
@@ -460,7 +463,7 @@ dial_run(struct dial *d, int cancel)
 }
 
 int
-net_dial(const struct net_target *target, int cancel, char name[NET_NAME], char why[NET_WHY])
+net_dial(struct net_target *target, int cancel, char name[NET_NAME], char why[NET_WHY])
 {
 	struct dial d;
 	struct sockaddr_storage sa;
@@ -473,6 +476,7 @@ net_dial(const struct net_target *target, int cancel, char name[NET_NAME], char 
 		errno = EHOSTUNREACH;
 		return -1;
 	}
+	target->addresses = d.addresses;
 	fd = dial_run(&d, cancel);
 	if (fd == -1) {
 		snprintf(why, NET_WHY, "%s", strerror(d.error));
@@ -560,10 +564,16 @@ net_listen(struct net_listener *l, const char *bind_to, const char *port, int ba
 		if (l->count > 0)
 			set_port(&list[i], l->name[0]);
 		fd = listen_one(&list[i], false, backlog, l->name[l->count]);
-		if (fd != -1)
+		if (fd != -1) {
 			l->fd[l->count++] = fd;
-		else if (errno != EAFNOSUPPORT)
-			error = errno;
+			continue;
+		}
+		error = errno;
+		/* A family that is not in use here does not matter; a port that is taken does. */
+		if (error != EAFNOSUPPORT && error != EADDRNOTAVAIL)
+			net_unlisten(l);
+		if (error != EAFNOSUPPORT && error != EADDRNOTAVAIL)
+			break;
 	}
 	if (l->count == 0)
 		snprintf(why, NET_WHY, "%s", strerror(error));

@@ -35,6 +35,8 @@ struct net_target {
 	unsigned patience_ms;	/* give up after this */
 	unsigned again_ms;	/* one more attempt this often meanwhile */
 	unsigned first;		/* begin with this address of the name, modulo */
+	unsigned addresses;	/* result: how many the name has */
+	unsigned used;		/* result: which of them was connected to */
 };
 
 /*
@@ -44,7 +46,7 @@ struct net_target {
  * Ends early with errno ECANCELED when `cancel' (a descriptor) is readable.
  * On success name tells the peer.
  */
-int net_dial(const struct net_target *target, int cancel, char name[NET_NAME],
+int net_dial(struct net_target *target, int cancel, char name[NET_NAME],
     char why[NET_WHY]);
 
 struct net_listener {

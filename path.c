@@ -44,12 +44,23 @@ paths_rotate(const struct paths *p, unsigned leg, unsigned path)
 	return p->legs >= p->count ? path : next < p->count ? next : leg;
 }
 
+static unsigned
+open_paths(const struct paths *p)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < p->count; i++)
+		n += p->path[i].up > 0;
+	return n;
+}
+
 bool
 paths_choose(const struct paths *p, unsigned leg, unsigned home, uint64_t now_ns, unsigned *path,
     uint64_t *again_ns)
 {
 	unsigned rank = leg / p->count, i;
 	const struct path *h = &p->path[home];
+	unsigned wanted;
 
 	*again_ns = UINT64_MAX;
 	*path = home;
@@ -60,7 +71,8 @@ paths_choose(const struct paths *p, unsigned leg, unsigned home, uint64_t now_ns
 		*path = i;
 		h = &p->path[i];
 	}
-	if (rank > 0 && rank >= h->wanted && p->up > 0)
+	wanted = h->wanted < 2 && open_paths(p) == 1 ? 2 : h->wanted;
+	if (rank > 0 && rank >= wanted && p->up > 0)
 		return false;
 	if (now_ns < h->next_ns) {
 		*again_ns = h->next_ns;
@@ -136,6 +148,7 @@ paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns)
 	p->path[path].rtt_ns = rtt_ns;
 	/* The others need not wait for their turn any more. */
 	p->path[path].next_ns = 0;
+	p->path[path].refused = 0;
 	p->path[path].outcome = PATH_UP;
 	p->path[path].up++;
 	p->up++;
@@ -161,18 +174,41 @@ paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, uint64_
 	h->next_ns = now_ns + rest(p, h->failures, random, now_ns);
 }
 
-void
-paths_failed(struct paths *p, unsigned path, enum path_outcome outcome, bool slow,
-    uint64_t random, uint64_t now_ns)
+static void
+failed(struct paths *p, unsigned path, enum path_outcome outcome, uint64_t random,
+    uint64_t now_ns)
 {
 	struct path *h = &p->path[path];
 
 	if (h->up == 0)
 		h->outcome = outcome;
 	h->failures++;
+	h->next_ns = now_ns + rest(p, h->failures, random, now_ns);
+}
+
+void
+paths_failed(struct paths *p, unsigned path, bool slow, uint64_t random, uint64_t now_ns)
+{
+	struct path *h = &p->path[path];
+
 	if (slow && h->patience_ms < PATIENCE_LAST)
 		h->patience_ms *= 2;
-	h->next_ns = now_ns + rest(p, h->failures, random, now_ns);
+	/* Who did not answer may be the receiver, and the network away. */
+	h->refused = 0;
+	failed(p, path, PATH_DEAD, random, now_ns);
+}
+
+void
+paths_refused(struct paths *p, unsigned path, unsigned address, unsigned addresses,
+    uint64_t random, uint64_t now_ns)
+{
+	struct path *h = &p->path[path];
+	unsigned i, all = 0;
+
+	h->refused |= 1u << address % 32;
+	for (i = 0; i < addresses; i++)
+		all |= 1u << i % 32;
+	failed(p, path, (h->refused & all) == all ? PATH_REFUSED : PATH_DEAD, random, now_ns);
 }
 
 bool

@@ -37,6 +37,7 @@ struct path {
 	unsigned patience_ms;	/* of the next connect and greeting, while all is unknown */
 	uint64_t rtt_ns;	/* of the last greeting that was answered; 0 = none was */
 	uint64_t next_ns;	/* no dial before */
+	uint32_t refused;	/* addresses of the name that refused, one bit each */
 };
 
 struct paths {
@@ -81,7 +82,9 @@ unsigned paths_again_ms(const struct paths *p, unsigned path, uint64_t now_ns);
  */
 void paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns);
 void paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, uint64_t now_ns);
-void paths_failed(struct paths *p, unsigned path, enum path_outcome outcome, bool slow,
+void paths_failed(struct paths *p, unsigned path, bool slow, uint64_t random, uint64_t now_ns);
+/* One of the name's addresses refused; only when all did, the path counts as refused. */
+void paths_refused(struct paths *p, unsigned path, unsigned address, unsigned addresses,
     uint64_t random, uint64_t now_ns);
 
 /* Where a scout with several paths goes after a failure. */

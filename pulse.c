@@ -24,6 +24,12 @@ pulse_heard(struct pulse *p, uint64_t now_ns)
 	p->heard_ns = now_ns;
 }
 
+void
+pulse_moved(struct pulse *p, uint64_t now_ns)
+{
+	p->heard_ns = p->answered_ns = now_ns;
+}
+
 /* Two heartbeats and two replies with their TCP headers stay below 5 % of the rate. */
 uint64_t
 pulse_due(const struct pulse *p, uint64_t rate)

@@ -46,6 +46,9 @@ void pulse_init(struct pulse *p, uint64_t heartbeat_ns, uint64_t rtt_ns, uint64_
 /* Octets came in. */
 void pulse_heard(struct pulse *p, uint64_t now_ns);
 
+/* Octets of the stream came in: the peer's answers may wait behind them. */
+void pulse_moved(struct pulse *p, uint64_t now_ns);
+
 /* When the next heartbeat is due, if the leg moves `rate' octets a second (0 = unknown). */
 uint64_t pulse_due(const struct pulse *p, uint64_t rate);
 /* Fill counter and echo for a heartbeat that is sent now; `reply' is not counted. */

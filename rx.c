@@ -35,6 +35,7 @@
 #define POOL_OCTETS	(4u << 20)	/* kept for the next use, or more while */
 #define POOL_SUM	(20u << 20)	/* this holds those in use as well */
 #define MAPPED_LEAST	(128u << 10)
+#define SPARE_OCTETS	(14u << 20)	/* buffers beyond the window: copies, and what is loose */
 #define FEW_OCTETS	(6u << 20)	/* in use: then size does not matter */
 #define LARGE		(1u << 20)	/* the size of new ones then */
 #define STATUS_NS	5000000ULL	/* a small advance is told so often */
@@ -71,6 +72,7 @@ struct rx {
 	struct order order;		/* [w] */
 	bool direct;			/* [w] legs may move octets themselves */
 	bool checked;			/* [w] */
+	uint32_t frame;			/* [w] the largest that was agreed on */
 	bool stopped;			/* [w] nothing is written any more */
 	bool closed;			/* [w] fd is no longer ours */
 	bool watching;			/* [w] rx_look uses fd just now */
@@ -298,12 +300,13 @@ rx_full(struct rx *rx)
 /* Session */
 
 void
-rx_agree(struct rx *rx, uint64_t window, bool checked)
+rx_agree(struct rx *rx, uint64_t window, uint32_t frame, bool checked)
 {
 	lock_take(&rx->lock);
 	order_free(&rx->order);
 	order_init(&rx->order, window);
 	rx->checked = checked;
+	rx->frame = frame;
 	memset(rx->leg, 0, sizeof(rx->leg));
 	memset(rx->known, 0, sizeof(rx->known));
 	rx->told_delivered = 0;
@@ -359,7 +362,12 @@ rx_admit(struct rx *rx, uint64_t seq, uint32_t length)
 	const char *why;
 
 	lock_take(&rx->lock);
-	why = order_admit(&rx->order, seq, length);
+	if (length > rx->frame)
+		why = "a frame larger than was agreed on";
+	else if (rx->live > rx->order.window + SPARE_OCTETS)
+		why = "more frames at once than the window pays for";
+	else
+		why = order_admit(&rx->order, seq, length);
 	lock_drop(&rx->lock);
 	return why;
 }
@@ -592,6 +600,25 @@ rx_state(struct rx *rx, struct rx_state *state)
 	lock_drop(&rx->lock);
 }
 
+/* The consumer */
+
+/* How many octets the consumer has not taken yet; 0 where nobody can tell. */
+static int
+undrained(const struct rx *rx)
+{
+	int n = 0;
+
+#ifdef FIONREAD
+	if (rx->pipe && ioctl(rx->fd, FIONREAD, &n) == -1)
+		n = 0;
+#endif
+#ifdef SIOCOUTQ
+	if (rx->socket && ioctl(rx->fd, SIOCOUTQ, &n) == -1)
+		n = 0;
+#endif
+	return n;
+}
+
 /* Failure */
 
 void
@@ -626,7 +653,7 @@ void
 rx_look(struct rx *rx)
 {
 	struct pollfd p = { .fd = rx->fd, .events = 0 };
-	bool look, gone;
+	bool look, gone, complete;
 
 	lock_take(&rx->lock);
 	look = rx->watching = !rx->closed && !rx->stopped;
@@ -634,6 +661,12 @@ rx_look(struct rx *rx)
 	if (!look)
 		return;
 	gone = poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
+	/* One that has taken everything may go. */
+	lock_take(&rx->lock);
+	complete = order_complete(&rx->order);
+	lock_drop(&rx->lock);
+	if (complete && undrained(rx) == 0)
+		gone = false;
 	lock_take(&rx->lock);
 	rx->watching = false;
 	lock_wake_all(&rx->work);
@@ -643,23 +676,6 @@ rx_look(struct rx *rx)
 }
 
 /* The writer */
-
-/* How many octets the consumer has not taken yet; 0 where nobody can tell. */
-static int
-undrained(const struct rx *rx)
-{
-	int n = 0;
-
-#ifdef FIONREAD
-	if (rx->pipe && ioctl(rx->fd, FIONREAD, &n) == -1)
-		n = 0;
-#endif
-#ifdef SIOCOUTQ
-	if (rx->socket && ioctl(rx->fd, SIOCOUTQ, &n) == -1)
-		n = 0;
-#endif
-	return n;
-}
 
 /*
  * Wait until the consumer has taken everything.  No system tells when a pipe
@@ -675,6 +691,9 @@ drain(struct rx *rx)
 
 	while (undrained(rx) > 0 && !stopped) {
 		if (poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0) {
+			/* It may have taken the rest just before it went. */
+			if (undrained(rx) == 0)
+				return true;
 			rx_fail_consumer(rx);
 			return false;
 		}

@@ -32,7 +32,7 @@ int rx_start(struct rx *rx);
 void rx_free(struct rx *rx);
 
 /* The handshake's result; before any leg joins.  What came before is forgotten. */
-void rx_agree(struct rx *rx, uint64_t window, bool checked);
+void rx_agree(struct rx *rx, uint64_t window, uint32_t frame, bool checked);
 
 /* A leg is up with its incarnation, or down again. */
 void rx_join(struct rx *rx, struct leg *leg);

@@ -78,6 +78,7 @@ session_init(struct session *s, const struct options *options)
 	s->options = options;
 	s->sender = options->mode == OPTIONS_TX;
 	s->greeter = -1;
+	s->greeter_most_ns = SECOND;
 	s->start_ns = s->down_ns = clock_now_ns();
 	s->timeout_ns = options->timeout_ms * MS;
 	s->heartbeat_ns = options->heartbeat_ms * MS;
@@ -421,6 +422,15 @@ session_leg_down(struct session *s, struct leg *leg, const char *why)
 }
 
 void
+session_leg_parted(struct session *s)
+{
+	lock_take(&s->lock);
+	s->released = true;
+	lock_wake_all(&s->changed);
+	lock_drop(&s->lock);
+}
+
+void
 session_leg_busy(struct session *s, bool busy)
 {
 	lock_take(&s->lock);
@@ -442,7 +452,7 @@ session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigne
 	lock_take(&s->lock);
 	if (s->state == SESSION_OVER)
 		*again_ns = 0;
-	else if ((s->due & DUE_PART) != 0)
+	else if ((s->due & DUE_PART) != 0 && s->released)
 		;	/* everything is said; nobody needs another leg */
 	else if (paths_choose(&s->paths, leg->number, leg->home, now, &leg->path, again_ns)) {
 		paths_began(&s->paths, leg->path, leg->random, now);
@@ -455,13 +465,17 @@ session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigne
 	return go;
 }
 
+/* refused: by the address that leg->address names now, otherwise by silence. */
 static void
-dial_failed(struct session *s, struct leg *leg, enum path_outcome outcome, bool slow)
+dial_failed(struct session *s, struct leg *leg, bool refused, bool slow)
 {
 	uint64_t now = clock_now_ns();
 
 	lock_take(&s->lock);
-	paths_failed(&s->paths, leg->path, outcome, slow, leg->random, now);
+	if (refused)
+		paths_refused(&s->paths, leg->path, leg->address, leg->addresses, leg->random, now);
+	else
+		paths_failed(&s->paths, leg->path, slow, leg->random, now);
 	dial_over_locked(s, leg);
 	lock_drop(&s->lock);
 	leg->home = paths_rotate(&s->paths, leg->number, leg->home);
@@ -476,7 +490,7 @@ session_dial_failed(struct session *s, struct leg *leg, const char *why, bool sl
 	bool closing;
 	double rest;
 
-	dial_failed(s, leg, PATH_DEAD, slow);
+	dial_failed(s, leg, false, slow);
 	lock_take(&s->lock);
 	closing = s->verdict != VERDICT_NONE;
 	up = s->up;
@@ -492,19 +506,38 @@ session_dial_failed(struct session *s, struct leg *leg, const char *why, bool sl
 /*
  * The first greeting of a session is made by one leg alone, so that two
  * receivers behind one name cannot both begin; the others wait for its end.
+ * One that gets no answer is relieved by one that waits, each time after twice
+ * as long, so that a path that is silent holds up no other for long and one
+ * that is slow has its chance; a WELCOME to one that was relieved is ignored.
  */
+static bool
+greet_wait_locked(struct session *s, struct leg *leg)
+{
+	uint64_t until;
+
+	while (!s->bound && s->greeter != -1 && s->state != SESSION_OVER) {
+		until = s->greeter_ns + s->greeter_most_ns;
+		if (clock_now_ns() >= until) {
+			s->greeter_most_ns *= 2;
+			break;
+		}
+		lock_wait_until(&s->changed, &s->lock, until);
+	}
+	if (!s->bound) {
+		s->greeter = (int)leg->number;
+		s->greeter_ns = clock_now_ns();
+	}
+	return s->state != SESSION_OVER;
+}
+
 bool
 session_hello(struct session *s, struct leg *leg, struct hello *hello)
 {
 	lock_take(&s->lock);
-	while (!s->bound && s->greeter != -1 && s->state != SESSION_OVER)
-		lock_wait(&s->changed, &s->lock);
-	if (s->state == SESSION_OVER) {
+	if (!greet_wait_locked(s, leg)) {
 		lock_drop(&s->lock);
 		return false;
 	}
-	if (!s->bound)
-		s->greeter = (int)leg->number;
 	memset(hello, 0, sizeof(*hello));
 	hello->role = ROLE_SENDER;
 	memcpy(hello->session, s->id, FRAME_ID);
@@ -519,7 +552,7 @@ session_hello(struct session *s, struct leg *leg, struct hello *hello)
 	hello->heartbeat_ms = (uint32_t)s->options->heartbeat_ms;
 	hello->timeout_ms = s->options->timeout_ms;
 	lock_drop(&s->lock);
-	return entropy_fill(hello->nonce, sizeof(hello->nonce)) == 0;
+	return true;
 }
 
 static uint64_t
@@ -543,6 +576,8 @@ welcome_judge(const struct session *s, const struct leg *leg, const struct hello
 		return "a WELCOME from a sender";
 	if (((w->required & FEATURE_CHECKSUM) != 0) != s->checked)
 		return "a WELCOME with other features";
+	if (!s->bound && s->greeter != (int)leg->number)
+		return "another leg greets meanwhile";
 	return NULL;
 }
 
@@ -610,10 +645,10 @@ session_refused(struct session *s, struct leg *leg, const struct refuse *r)
 	snprintf(text, sizeof(text), "refused by %s:%s: %s%s%s", path->host, path->port,
 	    refusal_text(r->reason), r->text[0] != '\0' ? "; " : "", r->text);
 	if (r->reason == REFUSE_STALE) {
-		dial_failed(s, leg, PATH_DEAD, false);
+		dial_failed(s, leg, false, false);
 		return "stale";
 	}
-	dial_failed(s, leg, PATH_REFUSED, false);
+	dial_failed(s, leg, true, false);
 	/* The next dial tries another address of the name. */
 	leg->address++;
 	log_limited(&refused, s->paths.count > 1 || s->bound ? LOG_LOSS : LOG_SESSION, "%s", text);
@@ -695,7 +730,7 @@ adopt_locked(struct session *s, const struct hello *h, struct refuse *r, uint64_
 	if (s->bound) {
 		rx_state(s->rx, &state);
 		if (!at_rest_locked(s) || s->verdict != VERDICT_NONE || state.delivered > 0 ||
-		    state.stored > 0)
+		    state.stored > 0 || state.complete)
 			return refuse_busy(s, r, now);
 		log_line(LOG_LOSS, "a session that brought nothing makes room for another");
 	} else if (s->verdict != VERDICT_NONE)
@@ -708,7 +743,7 @@ adopt_locked(struct session *s, const struct hello *h, struct refuse *r, uint64_
 		s->frame = (uint32_t)(s->window / 4);
 	s->checked = (h->required & FEATURE_CHECKSUM) != 0;
 	s->timeout_ns = smaller_timeout(s->options->timeout_ms, h->timeout_ms);
-	rx_agree(s->rx, s->window, s->checked);
+	rx_agree(s->rx, s->window, s->frame, s->checked);
 	session_progress(s);
 	return true;
 }
@@ -759,6 +794,8 @@ session_admit(struct session *s, const struct hello *h, int fd, const char *name
 		for (i = 0; good && i < s->legs; i++)
 			s->leg[i]->newest = 0;
 	}
+	if (good && ((h->required & FEATURE_CHECKSUM) != 0) != s->checked)
+		good = refuse(r, REFUSE_FEATURE, "");
 	if (good)
 		good = hand_over_locked(s, h, fd, name, r);
 	lock_drop(&s->lock);
@@ -810,11 +847,14 @@ static void
 judge_progress(struct session *s, uint64_t now)
 {
 	uint64_t last = atomic_load_explicit(&s->progress_ns, memory_order_relaxed);
-	uint64_t quiet = now > last ? now - last : 0, most = s->timeout_ns;
+	uint64_t quiet = now > last ? now - last : 0, most;
 	bool unconfirmed = false;
 	struct tx_state state;
 	char text[128];
 
+	lock_take(&s->lock);
+	most = s->timeout_ns;
+	lock_drop(&s->lock);
 	if (s->sender) {
 		tx_state(s->tx, &state);
 		unconfirmed = state.finished && state.delivered == state.read;
@@ -835,7 +875,8 @@ closed_locked(const struct session *s, uint64_t now)
 {
 	if (now >= s->closing_ns)
 		return true;
-	return (s->due & DUE_PART) != 0 && s->busy == 0;
+	/* A sender that has not said BYE to anybody yet would keep the receiver waiting. */
+	return (s->due & DUE_PART) != 0 && s->busy == 0 && (s->released || !s->sender);
 }
 
 /* As many legs as turned out to be of use. */

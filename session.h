@@ -67,6 +67,8 @@ struct session {
 	uint8_t instance[FRAME_ID];	/* [s] receiver: [I] */
 	bool bound;			/* [s] the peer is known */
 	int greeter;			/* [s] the leg that greets first; -1 = none */
+	uint64_t greeter_ns;		/* [s] since when */
+	uint64_t greeter_most_ns;	/* [s] another leg may take over after this long */
 	uint64_t wish;			/* [I] our window, before anything is agreed */
 	uint64_t window;		/* [s] agreed, with the next four */
 	uint32_t frame;
@@ -126,6 +128,8 @@ unsigned session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns);
 void session_leg_down(struct session *s, struct leg *leg, const char *why);
 /* A connection begins or ends, whether it gets up or not. */
 void session_leg_busy(struct session *s, bool busy);
+/* The peer read our last words to the end. */
+void session_leg_parted(struct session *s);
 bool session_over(struct session *s);
 
 /*

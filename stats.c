@@ -124,7 +124,9 @@ stats_take(struct session *s, struct stats *out)
 static uint64_t
 per_second(uint64_t octets, uint64_t ns)
 {
-	return ns == 0 ? 0 : (uint64_t)((double)octets * (double)SECOND / (double)ns);
+	double rate = ns == 0 ? 0 : (double)octets * (double)SECOND / (double)ns;
+
+	return rate < 1e19 ? (uint64_t)rate : (uint64_t)1e19;
 }
 
 /* Counts never shrink but when a receiver adopts another session. */

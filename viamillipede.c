@@ -294,8 +294,8 @@ transfer(const struct options *o)
 	if ((s->sender ? start_tx(s, &monitor) : start_rx(s, &monitor, &listener)) == -1)
 		return EXIT_FAILED;
 	session_run(s);
-	log_settle(true);
 	monitor_finish(&monitor);
+	log_settle(true);
 	lock_take(&s->lock);
 	if (s->signal != 0 && s->verdict != VERDICT_DONE)
 		end_by_signal(s->signal);

@@ -3,6 +3,9 @@
  * this file runs in the thread of the leg that it is given, but worker_new and
  * worker_start.
  */
+#ifdef __linux__
+#define _GNU_SOURCE	/* POLLRDHUP */
+#endif
 #include "worker.h"
 
 #include <errno.h>
@@ -14,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "entropy.h"
 #include "lock.h"
 #include "log.h"
 #include "rx.h"
@@ -57,7 +61,7 @@ state_move(struct leg *leg, enum leg_state to)
 		"parked", "dialling", "greeting", "up", "parting", "over"
 	};
 
-	if (log_wants(LOG_LEG + 2))
+	if (log_wants(LOG_LEG + 2) && atomic_load(&leg->state) != (int)to)
 		log_line(LOG_LEG + 2, "leg %u %s -> %s", leg->number,
 		    name[atomic_load(&leg->state)], name[to]);
 	atomic_store(&leg->state, to);
@@ -131,6 +135,16 @@ say_verdict(struct leg *leg, unsigned due)
 		outflow_control(leg, FRAME_BYE, 0, 0, NULL, 0);
 }
 
+/*
+ * What is said again and again waits while much of it is still unsent, so that
+ * there is always room for a verdict.
+ */
+static bool
+crowded(const struct leg *leg)
+{
+	return leg->out.control_end - leg->out.control_begin > OUTFLOW_CONTROL / 4;
+}
+
 /* Say what other threads want to be said.  NULL, or why the leg ends. */
 static const char *
 react(struct leg *leg, uint64_t now)
@@ -139,12 +153,12 @@ react(struct leg *leg, uint64_t now)
 
 	if ((due & DUE_CLOSE) != 0)
 		return "replaced by its newer self";
-	if ((due & (DUE_STATUS | DUE_STATUS_ALL)) != 0 && leg->rx != NULL)
-		say_status(leg, (due & DUE_STATUS_ALL) != 0);
-	if ((due & DUE_REPLY) != 0)
-		say_heartbeat(leg, true, now);
 	if (atomic_load(&leg->state) != LEG_UP)
 		return NULL;
+	if ((due & (DUE_STATUS | DUE_STATUS_ALL)) != 0 && leg->rx != NULL && !crowded(leg))
+		say_status(leg, (due & DUE_STATUS_ALL) != 0);
+	if ((due & DUE_REPLY) != 0 && !crowded(leg))
+		say_heartbeat(leg, true, now);
 	say_verdict(leg, due);
 	if ((due & DUE_PART) != 0) {
 		state_move(leg, LEG_PARTING);
@@ -283,6 +297,8 @@ stall(struct leg *leg)
 	};
 	uint64_t end = clock_now_ns() + 20 * leg->session->heartbeat_ns, now;
 
+	if (leg->rx != NULL)
+		rx_leave(leg->rx, leg);
 	while ((now = clock_now_ns()) < end && (atomic_load(&leg->due) & DUE_CLOSE) == 0 &&
 	    !session_over(leg->session)) {
 		poll(p, 2, poll_ms(end, now));
@@ -330,7 +346,8 @@ tune(struct leg *leg, uint64_t rate, uint64_t queued, uint64_t now)
 	if (leg->tuned_ns != 0 && now - leg->tuned_ns < TUNE_NS)
 		return;
 	leg->tuned_ns = now;
-	net_patience(leg->fd, (unsigned)(pulse_patience(&leg->pulse, queued, rate) / MS));
+	/* Twice, because the kernel does not count a window that opens a little as progress. */
+	net_patience(leg->fd, (unsigned)(2 * pulse_patience(&leg->pulse, queued, rate) / MS));
 	net_info(leg->fd, &info);
 	atomic_store_explicit(&leg->rtt_us, info.rtt_us, memory_order_relaxed);
 	atomic_store_explicit(&leg->retransmissions, info.retransmissions, memory_order_relaxed);
@@ -361,7 +378,7 @@ keep_time(struct leg *leg, uint64_t now, uint64_t *next_ns)
 		tx_leg_state(leg->tx, leg, &state);
 	tune(leg, state.rate, state.in_flight, now);
 	due = pulse_due(&leg->pulse, state.rate);
-	if (now >= due) {
+	if (now >= due && !crowded(leg)) {
 		if (leg->rx != NULL)
 			say_status(leg, true);
 		say_heartbeat(leg, false, now);
@@ -377,7 +394,7 @@ keep_time(struct leg *leg, uint64_t now, uint64_t *next_ns)
 		*next_ns = due;
 	if (leg->rx != NULL) {
 		due = rx_status_due(leg->rx, leg, now);
-		if (due <= now) {
+		if (due <= now && !crowded(leg)) {
 			say_status(leg, false);
 			due = UINT64_MAX;
 		}
@@ -454,7 +471,11 @@ carry(struct leg *leg)
 
 	for (;;) {
 		now = clock_now_ns();
-		if ((end = react(leg, now)) != NULL || (end = keep_time(leg, now, &next)) != NULL)
+		if ((end = react(leg, now)) != NULL)
+			return end;
+		next = leg->part_ns;
+		if (atomic_load(&leg->state) == LEG_UP &&
+		    (end = keep_time(leg, now, &next)) != NULL)
 			return end;
 		out = outflow_send(leg);
 		if (out == OUTFLOW_FAILED)
@@ -464,14 +485,15 @@ carry(struct leg *leg)
 		if (atomic_load(&leg->state) == LEG_PARTING) {
 			if (parted(leg, &shut, now))
 				return "the session is over";
-			if (leg->part_ns < next)
-				next = leg->part_ns;
+			next = leg->part_ns;
 		}
 		if (atomic_load(&leg->due) != 0 || out == OUTFLOW_MORE)
 			next = now;
 		if (!sleep_until(leg, out == OUTFLOW_FULL, in, next, now))
 			continue;
 		in = inflow_read(leg, &why);
+		if (in == INFLOW_END && shut)
+			session_leg_parted(leg->session);
 		if ((end = end_text(in, why)) != NULL)
 			return end;
 	}
@@ -581,6 +603,8 @@ answered(struct leg *leg, const uint8_t answer[FRAME_GREETING])
 		break;
 	case GREETING_REFUSE:
 		why = refuse_decode(&refuse, answer);
+		if (why == NULL && memcmp(refuse.session, leg->session->id, FRAME_ID) != 0)
+			why = "a refusal of another session";
 		if (why == NULL)
 			return session_refused(leg->session, leg, &refuse);
 		break;
@@ -612,6 +636,10 @@ greet(struct leg *leg, unsigned patience_ms)
 	state_move(leg, LEG_GREETING);
 	if (!session_hello(s, leg, &hello)) {
 		session_unwelcome(s, leg);
+		return;
+	}
+	if (entropy_fill(hello.nonce, sizeof(hello.nonce)) == -1) {
+		session_dial_failed(s, leg, strerror(errno), false);
 		return;
 	}
 	began = clock_now_ns();
@@ -652,6 +680,8 @@ dial(struct leg *leg, unsigned patience_ms, unsigned again_ms)
 			session_dial_failed(leg->session, leg, why, errno == ETIMEDOUT);
 		return;
 	}
+	leg->address = target.used;
+	leg->addresses = target.addresses;
 	session_leg_busy(leg->session, true);
 	greet(leg, patience_ms);
 	close(leg->fd);
@@ -665,7 +695,6 @@ park(struct leg *leg, uint64_t until)
 {
 	struct pollfd p = { .fd = wake_fd(&leg->wake), .events = POLLIN };
 
-	state_move(leg, LEG_PARKED);
 	poll(&p, 1, poll_ms(until, clock_now_ns()));
 }
 
@@ -677,6 +706,8 @@ dialler(void *argument)
 	uint64_t again_ns;
 
 	for (;;) {
+		/* Before the look: whoever changes something after it wakes the parked. */
+		state_move(leg, LEG_PARKED);
 		wake_clear(&leg->wake);
 		if (session_place(leg->session, leg, &patience_ms, &again_ms, &again_ns))
 			dial(leg, patience_ms, again_ms);
@@ -706,6 +737,8 @@ take_pending(struct leg *leg, struct hello *hello)
 		*hello = leg->pending;
 		memcpy(leg->name, leg->pending_name, sizeof(leg->name));
 		atomic_fetch_and(&leg->due, ~DUE_CLOSE);
+		/* Under the same lock: at no moment does the session look at rest. */
+		s->busy++;
 	}
 	lock_drop(&s->lock);
 	return there;
@@ -724,7 +757,6 @@ serve(struct leg *leg, const struct hello *hello)
 	hello_encode(&welcome, greeting);
 	outflow_init(&leg->out);
 	outflow_greeting(leg, greeting);
-	session_leg_busy(leg->session, true);
 	run(leg, 0);
 	close(leg->fd);
 	leg->fd = -1;
@@ -738,6 +770,7 @@ called(void *argument)
 	struct hello hello;
 
 	while (!session_over(leg->session)) {
+		state_move(leg, LEG_PARKED);
 		wake_clear(&leg->wake);
 		if (take_pending(leg, &hello))
 			serve(leg, &hello);

@@ -8,8 +8,14 @@ size=20000000
 data $size >"$T/in"
 
 # `only_one`: exactly one of a and b has the stream; sets $other.
+one_ended()
+{
+	! is_running a || ! is_running b
+}
+
 only_one()
 {
+	within 10 one_ended || fail "both still run"
 	if is_running a; then other=a one=b; else other=b one=a; fi
 	ended $one 0
 	must_run $other

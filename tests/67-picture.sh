@@ -12,13 +12,13 @@ proxy p r
 proxy q r
 source_of $size rate=6000000 | start t "$V" tx 127.0.0.1 "$(port p)" tx localhost "$(port q)" \
     threads 4 heartbeat 3 report "$T/t.json"
-ask p rate total 4000000
+ask p rate up total 4000000
 arrived "$T/out" 9000000
-ask p reset both all
 ask p accept hangup
+ask p reset both all
 arrived "$T/out" 15000000
-ask q reset both all
 ask q accept hangup
+ask q reset both all
 told t 'no leg is up'
 let_pass 1
 ask q accept normal

@@ -402,7 +402,7 @@ cleanup()
 	[ ! -e "$T/failures" ] || _status=1
 	if [ "$_status" -ne 0 ] && [ "$_status" -ne 77 ]; then
 		for _f in "$T"/*.end "$T"/*.err; do
-			[ -s "$_f" ] && echo "--- ${_f##*/}" && tail -n 40 "$_f"
+			[ -s "$_f" ] && echo "--- ${_f##*/}" && tail -n 120 "$_f"
 		done
 	fi
 	[ ! -e "$T/skipped" ] || cat "$T/skipped"

@@ -141,7 +141,7 @@ static struct {
 	size_t pieces;
 	enum verdict rx_verdict;
 	long buffers;
-	struct conn conn[LEGS][CONNS];
+	struct conn conn[LEGS * CONNS];	/* of leg n from n * CONNS on */
 } sim;
 
 /* What happened in all schedules, to prove that it did. */
@@ -271,11 +271,11 @@ static void
 tx_dial(unsigned i)
 {
 	struct tx_leg *l = &sim.tx[i];
-	struct conn *c = sim.conn[i];
+	struct conn *c = sim.conn + i * CONNS, *end = c + CONNS;
 
-	while (c < sim.conn[i] + CONNS && (c->hello || c->tx_open || c->rx_open))
+	while (c < end && (c->hello || c->tx_open || c->rx_open))
 		c++;
-	if (l->conn != NULL || c == sim.conn[i] + CONNS)
+	if (l->conn != NULL || c == end)
 		return;
 	c->hello = c->tx_open = true;
 	c->cut = c->hole_down = c->hole_up = false;
@@ -1028,7 +1028,7 @@ fail_step(void)
 static void
 conn_step(unsigned i)
 {
-	struct conn *c = &sim.conn[i][draw(CONNS)];
+	struct conn *c = &sim.conn[i * CONNS + draw(CONNS)];
 
 	if (c->cut)
 		notice(c);
@@ -1073,10 +1073,10 @@ step(void)
 static void
 heal(void)
 {
-	struct conn *c = sim.conn[0];
+	struct conn *c = sim.conn;
 
 	sim.stalled = false;
-	for (; c < sim.conn[0] + LEGS * CONNS; c++) {
+	for (; c < sim.conn + LEGS * CONNS; c++) {
 		c->hole_down = c->hole_up = false;
 		c->slow = 1;
 		if (c->cut && c->tx_open)
@@ -1096,9 +1096,9 @@ calm_round(void)
 	for (i = 0; i < sim.legs; i++) {
 		tx_dial(i);
 		for (k = 0; k < CONNS; k++) {
-			sim.conn[i][k].slow = 1;
-			if (sim.conn[i][k].hello)
-				rx_greet(&sim.conn[i][k]);
+			sim.conn[i * CONNS + k].slow = 1;
+			if (sim.conn[i * CONNS + k].hello)
+				rx_greet(&sim.conn[i * CONNS + k]);
 		}
 		for (k = 0; k < 6; k++)
 			tx_send(i);
@@ -1166,7 +1166,7 @@ setup(uint64_t seed)
 	sim.delivered = 0;
 	sim.stopped = sim.stalled = sim.writing = false;
 	sim.buffers = 0;
-	for (c = sim.conn[0]; c < sim.conn[0] + LEGS * CONNS; c++)
+	for (c = sim.conn; c < sim.conn + LEGS * CONNS; c++)
 		c->hello = c->tx_open = c->rx_open = c->cut = false;
 	TELL("%u legs, %llu octets, window %llu (wish %llu, reach %llu), frame %u, cuts %u%s%s",
 	    sim.legs, U(sim.total), U(sim.window_bytes), U(wish), U(reach), sim.frame, sim.cuts,

@@ -37,9 +37,15 @@ left(unsigned path, bool useful, uint64_t now)
 }
 
 static void
-fails(unsigned path, enum path_outcome outcome, bool slow, uint64_t now)
+fails(unsigned path, bool slow, uint64_t now)
 {
-	paths_failed(&p, path, outcome, slow, check_random(&random_state), now);
+	paths_failed(&p, path, slow, check_random(&random_state), now);
+}
+
+static void
+refused(unsigned path, unsigned address, unsigned addresses, uint64_t now)
+{
+	paths_refused(&p, path, address, addresses, check_random(&random_state), now);
 }
 
 /* Legs are dealt over the paths in turn. */
@@ -72,12 +78,16 @@ test_scout(void)
 	CHECK(chooses(1, 1, SECOND) && at == 1);
 	paths_joined(&p, 0, MS);
 	CHECK(p.up == 1 && p.path[0].up == 1 && p.none_ns == 0);
-	CHECK(!chooses(2, 0, SECOND) && again == UINT64_MAX);
+	CHECK(!chooses(4, 0, SECOND) && again == UINT64_MAX);
 	p.path[0].wanted = 3;
 	CHECK(chooses(2, 0, SECOND) && at == 0);
 	CHECK(chooses(4, 0, SECOND) && at == 0);
 	p.path[0].wanted = 2;
 	CHECK(chooses(2, 0, SECOND) && !chooses(4, 0, SECOND));
+	/* At least two legs where one path is all there is, so that the loss of one is no outage. */
+	p.path[0].wanted = 1;
+	CHECK(chooses(2, 0, SECOND) && !chooses(4, 0, SECOND));
+	p.path[0].wanted = 2;
 	/* The other path is dead: its legs work on the best that is open. */
 	CHECK(chooses(3, 1, SECOND) && at == 0);
 	CHECK(!chooses(5, 1, SECOND));
@@ -112,14 +122,14 @@ test_rest(void)
 		left(0, false, now);
 		CHECK(!chooses(0, 0, now) && again > now && again <= now + SECOND / 5);
 		CHECK(chooses(0, 0, again));
-		fails(0, PATH_DEAD, false, now);
+		fails(0, false, now);
 		CHECK(!chooses(0, 0, now) && again >= now + SECOND / 2 && again < now + SECOND);
 		/* While others work it has more time, and is still spread. */
 		paths_joined(&p, 0, MS);
-		fails(0, PATH_DEAD, false, now);
+		fails(0, false, now);
 		CHECK(!chooses(0, 0, now) && again > now + 2 * SECOND && again <= now + 4 * SECOND);
 		p.urgent = true;
-		fails(0, PATH_DEAD, false, now);
+		fails(0, false, now);
 		CHECK(!chooses(0, 0, now) && again < now + SECOND);
 	}
 }
@@ -134,9 +144,9 @@ test_patience(void)
 	for (i = 0; i < 8; i++) {
 		ms = paths_patience_ms(&p, 0, 0);
 		CHECK(ms == want);
-		fails(0, PATH_DEAD, false, SECOND);
+		fails(0, false, SECOND);
 		CHECK(paths_patience_ms(&p, 0, 0) == want);
-		fails(0, PATH_DEAD, true, SECOND);
+		fails(0, true, SECOND);
 		want = want < 40000 ? 2 * want : want;
 	}
 	CHECK(want == 40000);
@@ -146,7 +156,7 @@ test_patience(void)
 	/* Once it is known most dials are brief, but for every other of the scout. */
 	CHECK(paths_patience_ms(&p, 1, 0) < 5000);
 	CHECK(paths_patience_ms(&p, 0, 0) == 5000);
-	fails(0, PATH_DEAD, false, SECOND);
+	fails(0, false, SECOND);
 	CHECK(paths_patience_ms(&p, 0, 0) < 5000);
 	/* Not too brief for a slow one. */
 	paths_joined(&p, 0, 800 * MS);
@@ -160,24 +170,57 @@ test_refused(void)
 {
 	paths_init(&p, 2, 4, SECOND);
 	CHECK(!paths_all_refused(&p) && !paths_any_refused(&p));
-	fails(0, PATH_REFUSED, false, SECOND);
+	refused(0, 0, 1, SECOND);
 	CHECK(!paths_all_refused(&p) && paths_any_refused(&p));
-	fails(1, PATH_DEAD, false, SECOND);
+	fails(1, false, SECOND);
 	CHECK(!paths_all_refused(&p));
-	fails(1, PATH_REFUSED, false, SECOND);
+	refused(1, 0, 1, SECOND);
 	CHECK(paths_all_refused(&p));
 	/* The last word of a path counts. */
-	fails(0, PATH_DEAD, false, SECOND);
+	fails(0, false, SECOND);
 	CHECK(!paths_all_refused(&p) && paths_any_refused(&p));
-	fails(0, PATH_REFUSED, false, SECOND);
+	refused(0, 0, 1, SECOND);
+	CHECK(paths_all_refused(&p));
 	paths_joined(&p, 0, MS);
 	CHECK(!paths_all_refused(&p));
 	/* While a leg is up on it, a refusal of another is not its last word. */
-	fails(0, PATH_REFUSED, false, SECOND);
+	refused(0, 0, 1, SECOND);
 	CHECK(p.path[0].outcome == PATH_UP);
 	left(0, true, SECOND);
 	CHECK(p.path[0].outcome == PATH_DEAD);
 	CHECK(p.none_ns == SECOND && p.up == 0);
+	/* A refusal rests as any other failure does. */
+	paths_init(&p, 1, 1, SECOND);
+	refused(0, 0, 1, SECOND);
+	CHECK(!chooses(0, 0, SECOND) && again <= SECOND + SECOND / 5);
+}
+
+/* A name with several addresses has refused when each of them did. */
+static void
+test_addresses(void)
+{
+	unsigned n, i;
+
+	for (n = 1; n <= 32; n++) {
+		paths_init(&p, 1, 1, SECOND);
+		for (i = n; i-- > 0;) {
+			CHECK(!paths_all_refused(&p));
+			refused(0, i, n, SECOND);
+			refused(0, i, n, SECOND);
+		}
+		CHECK(paths_all_refused(&p));
+		/* Silence of one, or a leg, and the count begins anew. */
+		fails(0, false, SECOND);
+		refused(0, 0, n, SECOND);
+		CHECK(paths_all_refused(&p) == (n == 1));
+		paths_joined(&p, 0, MS);
+		left(0, true, SECOND);
+		for (i = 1; i < n; i++)
+			refused(0, i, n, SECOND);
+		CHECK(!paths_all_refused(&p));
+		refused(0, 0, n, SECOND);
+		CHECK(paths_all_refused(&p));
+	}
 }
 
 /* The pace of dialling */
@@ -197,7 +240,7 @@ dial(struct dialler *d, unsigned leg, bool hang, uint64_t now)
 	bool tried = false;
 
 	if (d->dials && now >= d->end_ns) {
-		fails(d->path, PATH_DEAD, hang, now);
+		fails(d->path, hang, now);
 		paths_ended(&p, d->path);
 		d->dials = false;
 		d->home = paths_rotate(&p, leg, d->home);
@@ -273,6 +316,7 @@ main(int argc, char **argv)
 	test_rest();
 	test_patience();
 	test_refused();
+	test_addresses();
 	test_pace();
 	return check_done();
 }

@@ -374,6 +374,7 @@ arrive(unsigned to, const struct item *i, uint64_t now)
 	pulse_heard(&e->pulse, now);
 	switch (i->kind) {
 	case STREAM:
+		pulse_moved(&e->pulse, now);
 		arrived += i->octets;
 		break;
 	case STATUS:
@@ -509,16 +510,13 @@ test_pause(void)
 	CHECK(both_live());
 }
 
-/* A slow leg that makes progress is alive, at the end that sends. */
+/* A slow leg that makes progress is alive, and of use. */
 static void
-slow(uint64_t rate, uint64_t heartbeat_ns, bool both)
+slow(uint64_t rate, uint64_t heartbeat_ns)
 {
 	ends_begin(rate, 50 * MS, heartbeat_ns, SECOND);
 	line[1].rate = 10 * rate;
 	flows = true;
-	/* Where the receiver's verdict is not looked at it has all patience. */
-	if (!both)
-		end[1].pulse.heartbeat_ns = 300 * SECOND;
 	run(SECOND, 900 * SECOND);
 	CHECK(both_live());
 	CHECK(arrived > rate * 900 * 3 / 4);
@@ -527,14 +525,29 @@ slow(uint64_t rate, uint64_t heartbeat_ns, bool both)
 static void
 test_slow(void)
 {
-	slow(1000, BEAT, false);
-	slow(2000, BEAT, false);
-	slow(1000, 3 * SECOND, false);
-	slow(500, BEAT, false);
-	slow(4000, BEAT, true);
-	slow(10000, BEAT, true);
-	slow(100000, BEAT, true);
-	slow(100000, 3 * SECOND, true);
+	static const uint64_t rate[] = { 500, 1000, 2000, 4000, 10000, 100000 };
+	size_t i;
+
+	for (i = 0; i < sizeof(rate) / sizeof(rate[0]); i++) {
+		slow(rate[i], BEAT);
+		slow(rate[i], 3 * SECOND);
+	}
+}
+
+/* What stands before the answer is progress, and what is heard at all is life. */
+static void
+test_moved(void)
+{
+	uint64_t now = SECOND;
+
+	begin(now);
+	beat(now);
+	for (; now < 100 * SECOND; now += SECOND) {
+		pulse_moved(&p, now);
+		CHECK(judge(now) == PULSE_ALIVE);
+	}
+	now -= SECOND;
+	CHECK(dies(now, 999 * SECOND, PULSE_SILENT) == now + BEAT);
 }
 
 /* Both machines sleep, or one of them does, with the link as it was. */
@@ -571,6 +584,7 @@ main(void)
 	test_silence();
 	test_pause();
 	test_slow();
+	test_moved();
 	test_machines();
 	return check_done();
 }

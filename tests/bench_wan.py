@@ -1,0 +1,751 @@
+#!/usr/bin/env python3
+"""Several paths, unequal and lossy: viamillipede beside others.
+
+usage: tests/bench_wan.py [--quick] [--only a,c,...] [--programs NAME,...]
+                          [--congestion NAME] [--seconds N] [--skip N]
+                          [--program PATH] [--words 'WORD ...'] [--logs DIR]
+                          [--svg FILE] [--seed N] [--list]
+
+Runs each program over each scenario on the emulated network (netlab.py), one
+after the other; a Markdown table on standard output says what the application
+at the far end got, without the first seconds, as a share of the TCP payload
+that the links' rates allow.  First UDP shows what the emulator itself carries
+with all paths loaded at once.  Throughput per path over time, sampled every
+0.2 s, becomes a picture in build/wan.svg.
+
+ours      tx with each path in the order given, default options
+nc        one connection, over the fastest path
+iperf3    16 connections over each path, one process a path: no single stream,
+          but what TCP can carry there
+mptcp     the kernel's Multipath TCP, a subflow a path (IPPROTO_MPTCP, as
+          mptcpize would choose), the listener stays open
+
+Scenarios g and h are outages of ours alone: how long until the rate is back.
+Needs root.  Traffic stays in network namespaces made here.  A figure that
+misses its target does not change the exit status: 0 everything ran, 1 a
+transfer failed, 2 usage, 77 no namespaces here.
+"""
+
+import argparse
+import collections
+import dataclasses
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import netlab                                           # noqa: E402
+
+TOP = os.path.dirname(HERE)
+BUILD = os.environ.get('BUILD', os.path.join(TOP, 'build'))
+PORT = 5201                     # in a namespace of our own
+SAMPLE_S = 0.2
+IPPROTO_MPTCP = 262
+PATIENCE = 40                   # seconds for a transfer to end when told to
+BLOCK = os.urandom(1 << 17)
+RED, GREEN = 'missed', 'met'
+
+
+class Trouble(Exception):
+    """A program did not do what it was started for."""
+
+
+@dataclasses.dataclass
+class Scenario:
+    """Paths and what happens to them; target is ours, as a share."""
+    name: str
+    text: str
+    paths: list
+    target: float = None
+    counted: int = None         # so many first paths make up the whole; all
+    events: list = dataclasses.field(default_factory=list)  # (share of time,
+    #                             path, share of its rate)
+
+
+FIVE = '500M/80ms'
+SCENARIOS = [
+    Scenario('a0', '500 Mbit/s 80 ms', [FIVE], 0.97),
+    Scenario('a1', '500 Mbit/s 80 ms, loss 0.01 %', [FIVE + '/0.01%'], 0.95),
+    Scenario('a2', '500 Mbit/s 80 ms, loss 0.1 %', [FIVE + '/0.1%'], 0.90),
+    Scenario('a3', '500 Mbit/s 80 ms, loss 1 %', [FIVE + '/1%']),
+    Scenario('b', 'three of 100 Mbit/s 40 ms', ['100M/40ms'] * 3, 0.97),
+    Scenario('c', '100/80 ms/0.1 % + 40/40 ms + 8/10 ms',
+             ['100M/80ms/0.1%', '40M/40ms', '8M/10ms'], 0.95),
+    Scenario('d', '200/50 ms + 100/30 ms + 50/10 ms',
+             ['200M/50ms', '100M/30ms', '50M/10ms'], 0.95),
+    Scenario('e', '100 Mbit/s 20 ms + 1 kB/s 40 ms',
+             ['100M/20ms', '8k/40ms/queue=16k'], 0.90, counted=1),
+    Scenario('f', '100 Mbit/s 40 ms, halves and recovers', ['100M/40ms'], 0.90,
+             events=[(0.4, 0, 0.5), (0.7, 0, 1.0)]),
+]
+
+
+def say(text):
+    print('bench-wan: ' + text, file=sys.stderr, flush=True)
+
+
+# --------------------------------------------------------------------------
+# What runs on the two machines.  Each has delivered(), octets that the far
+# application has (None: it cannot say), and finish(), which ends the transfer
+# and returns octets a second if it measured that itself.
+
+class Streamed:
+    """A source and a sink of this process around two ends of a pipe."""
+
+    def __init__(self):
+        self.got = self.put = 0
+        self.stop = threading.Event()
+        self.threads = []
+
+    def pump(self, write, read):
+        """write(block) -> octets; read() -> block, empty at the end."""
+        def source():
+            try:
+                while not self.stop.is_set():
+                    self.put += write(BLOCK)
+                self.close_source()
+            except OSError:
+                pass
+
+        def sink():
+            try:
+                while n := len(read()):
+                    self.got += n
+            except OSError:
+                pass
+        for body in (source, sink):
+            self.threads.append(threading.Thread(target=body, daemon=True))
+            self.threads[-1].start()
+
+    def delivered(self):
+        return self.got
+
+    def ended(self):
+        until = time.monotonic() + PATIENCE
+        for thread in self.threads:
+            thread.join(max(0, until - time.monotonic()))
+        if any(t.is_alive() for t in self.threads):
+            raise Trouble('has not ended %d s after its source' % PATIENCE)
+        if self.got != self.put:
+            raise Trouble('%d octets went in, %d came out' %
+                          (self.put, self.got))
+
+
+class Piped(Streamed):
+    """Two processes, fed and drained through pipes."""
+
+    def begin(self, sender, receiver):
+        self.sender, self.receiver = sender, receiver
+        into, out = sender.stdin.fileno(), receiver.stdout.fileno()
+        self.pump(lambda b: os.write(into, b), lambda: os.read(out, 1 << 20))
+
+    def close_source(self):
+        self.sender.stdin.close()
+
+    def finish(self):
+        self.stop.set()
+        try:
+            self.ended()
+            statuses = self.sender.wait(5), self.receiver.wait(5)
+        except subprocess.TimeoutExpired as e:
+            raise Trouble('has not ended') from e
+        finally:
+            for p in (self.sender, self.receiver):
+                if p.poll() is None:
+                    p.kill()
+        if statuses != (0, 0):
+            raise Trouble('exit statuses %d and %d' % statuses)
+
+
+class Ours(Piped):
+    def __init__(self, lab, args, label, words=()):
+        super().__init__()
+        err = {side: os.path.join(args.logs, '%s.%s.log' % (label, side))
+               for side in ('tx', 'rx')}
+        with open(err['rx'], 'wb') as log:
+            rx = lab.popen('b', [args.program, 'rx', '0', 'verbose', '5'],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=log)
+        port = wait_for(lambda: listening_line(err['rx']), 'rx')
+        argv = [args.program]
+        for i in range(len(lab.paths)):
+            argv += ['tx', lab.addr('b', i), port]
+        argv += ['verbose', '5'] + args.words + list(words)
+        with open(err['tx'], 'wb') as log:
+            tx = lab.popen('a', argv, stdin=subprocess.PIPE,
+                           stdout=subprocess.DEVNULL, stderr=log)
+        self.begin(tx, rx)
+
+
+class Netcat(Piped):
+    def __init__(self, lab, _args, _label):
+        super().__init__()
+        to = lab.addr('b', fastest(lab))
+        rx = lab.popen('b', ['nc', '-l', to, str(PORT)],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        wait_for(lambda: listens(lab), 'nc')
+        tx = lab.popen('a', ['nc', '-N', to, str(PORT)],
+                       stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.begin(tx, rx)
+
+
+class Mptcp(Streamed):
+    """Sockets of this process; the kernel does everything else."""
+
+    def __init__(self, lab, _args, _label):
+        super().__init__()
+        count = len(lab.paths)
+        for side in 'ab':
+            netlab._ip('-n', lab.ns(side), 'mptcp', 'limits', 'set',
+                       'subflow', '8', 'add_addr_accepted', '8')
+        for i in range(1, count):
+            netlab._ip('-n', lab.ns('b'), 'mptcp', 'endpoint', 'add',
+                       lab.addr('b', i), 'dev', 'wan%d' % i, 'signal')
+        try:
+            self.listener = self.socket(lab, 'b')
+            self.tx = self.socket(lab, 'a')
+        except OSError as e:
+            raise netlab.Unavailable('no MPTCP in this kernel: %s' % e)
+        self.listener.bind((lab.addr('b'), PORT))
+        self.listener.listen()
+        self.tx.connect((lab.addr('b'), PORT))
+        self.rx, _ = self.listener.accept()
+        self.pump(self.tx.send, lambda: self.rx.recv(1 << 20))
+        try:
+            wait_for(lambda: len(lab.connections('a')) == count, 'mptcp')
+        except Trouble as e:
+            raise Trouble('%d of %d subflows' % (
+                len(lab.connections('a')), count)) from e
+
+    @staticmethod
+    def socket(lab, side):
+        import socket
+        with lab.inside(side):
+            return socket.socket(socket.AF_INET, socket.SOCK_STREAM,
+                                 IPPROTO_MPTCP)
+
+    def close_source(self):
+        import socket
+        self.tx.shutdown(socket.SHUT_WR)
+
+    def finish(self):
+        self.stop.set()
+        try:
+            self.ended()
+        finally:
+            for s in (self.tx, self.rx, self.listener):
+                s.close()
+
+
+class Iperf:
+    """One process a path, each with 16 connections."""
+
+    def __init__(self, lab, args, _label):
+        self.clients = []
+        for i in range(len(lab.paths)):
+            port = str(PORT + i)
+            lab.popen('b', ['iperf3', '-s', '-1', '-p', port],
+                      stdout=subprocess.DEVNULL)
+            wait_for(lambda: listens(lab, PORT + i), 'iperf3')
+            self.clients.append(lab.popen(
+                'a', ['iperf3', '-J', '-c', lab.addr('b', i), '-p', port,
+                      '-P', '16', '-O', str(args.skip),
+                      '-t', str(args.seconds - args.skip)],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+
+    def delivered(self):
+        return None
+
+    def finish(self):
+        rate = 0
+        for client in self.clients:
+            try:
+                said = json.loads(client.communicate(timeout=PATIENCE)[0])
+                rate += said['end']['sum_received']['bits_per_second'] / 8
+            except subprocess.TimeoutExpired as e:
+                client.kill()
+                raise Trouble('has not ended') from e
+            except (KeyError, ValueError) as e:
+                raise Trouble(said.get('error', 'no result')) from e
+        return rate
+
+
+PROGRAMS = collections.OrderedDict(
+    ours=Ours, mptcp=Mptcp, iperf3=Iperf, nc=Netcat)
+
+
+def wait_for(found, who, patience=10):
+    until = time.monotonic() + patience
+    while not (result := found()):
+        if time.monotonic() > until:
+            raise Trouble(who + ' is not ready')
+        time.sleep(0.02)
+    return result
+
+
+def listening_line(path):
+    with open(path, errors='replace') as f:
+        for line in f:
+            if 'listening on' in line and line.endswith('\n'):
+                return line.strip().rsplit(':', 1)[1]
+    return None
+
+
+def listens(lab, port=PORT):
+    return lab.run('b', ['ss', '-H', '-ltn', 'sport = :%d' % port], text=True,
+                   stdout=subprocess.PIPE).stdout
+
+
+def fastest(lab):
+    return max(range(len(lab.paths)), key=lab.payload_bps)
+
+
+# --------------------------------------------------------------------------
+# One run
+
+@dataclasses.dataclass
+class Sample:
+    at: float                   # seconds after the start
+    delivered: int              # octets, or None
+    out: list                   # octets out of each link from a to b
+    loop: dict                  # the emulator's own
+
+
+@dataclasses.dataclass
+class Result:
+    rate: float                 # octets of payload a second
+    share: float
+    samples: list
+    paths: list                 # share of what the links carried
+    core: float                 # of the emulator
+    note: str = ''
+
+
+def sample(lab, program, began):
+    stats = lab.stats()
+    return Sample(time.monotonic() - began, program.delivered(),
+                  [stats[i, 'ab']['out_bytes'] for i in range(len(lab.paths))],
+                  stats['loop'])
+
+
+def set_rate(lab, path, share):
+    lab.cmd('path %d both rate %d' % (path, lab.paths[path].rate_bps * share))
+
+
+def watch(lab, program, seconds, events):
+    """Samples for so long; events are (at, what to do)."""
+    began = time.monotonic()
+    samples, events = [sample(lab, program, began)], sorted(
+        events, key=lambda e: e[0])
+    while samples[-1].at < seconds:
+        while events and samples[-1].at >= events[0][0]:
+            events.pop(0)[1]()
+        due = began + len(samples) * SAMPLE_S
+        time.sleep(max(0, due - time.monotonic()))
+        samples.append(sample(lab, program, began))
+    return samples
+
+
+def allowed(lab, scenario, seconds, begin, end):
+    """Octets of payload that the links could carry between two moments."""
+    octets = 0
+    for i in range(scenario.counted or len(lab.paths)):
+        share, at = 1.0, begin
+        for when, path, new in scenario.events + [(1e9, i, 0)]:
+            if path != i:
+                continue
+            till = min(max(when * seconds, begin), end)
+            octets += lab.payload_bps(i) / 8 * share * (till - at)
+            share, at = new, till
+    return octets
+
+
+def index_at(samples, second):
+    return next((i for i, s in enumerate(samples) if s.at >= second),
+                len(samples) - 1)
+
+
+def evaluate(lab, scenario, args, samples, measured):
+    first, last = samples[index_at(samples, args.skip)], samples[-1]
+    took = last.at - first.at
+    whole = allowed(lab, scenario, args.seconds, first.at, last.at)
+    if measured is None:
+        measured = (last.delivered - first.delivered) / took
+    moved = [b - a for a, b in zip(first.out, last.out)]
+    loop = {k: last.loop[k] - first.loop[k] for k in ('cpu_us', 'time_us')}
+    return Result(measured, measured * took / whole, samples,
+                  [m / max(1, sum(moved)) for m in moved],
+                  loop['cpu_us'] / loop['time_us'])
+
+
+def run_one(scenario, name, args):
+    with netlab.Lab(scenario.paths, seed=args.seed,
+                    congestion=args.congestion) as lab:
+        events = [(when * args.seconds,
+                   lambda p=path, s=share: set_rate(lab, p, s))
+                  for when, path, share in scenario.events]
+        program = PROGRAMS[name](lab, args, scenario.name)
+        samples = watch(lab, program, args.seconds, events)
+        note = ''
+        try:
+            measured = program.finish()
+        except Trouble as e:
+            note, measured = str(e), None
+            if samples[-1].delivered is None:
+                raise
+        result = evaluate(lab, scenario, args, samples, measured)
+        result.note = note
+        return result
+
+
+# --------------------------------------------------------------------------
+# What the emulator carries, by UDP on all paths at once
+
+def calibrate(scenario, args):
+    """[(carried, limit)] a path in bits of IP packets, and wanem's core."""
+    seconds = 4 if args.quick else 8
+    with netlab.Lab(scenario.paths, seed=args.seed) as lab:
+        clients = []
+        for i, path in enumerate(lab.paths):
+            lab.popen('b', ['iperf3', '-s', '-1', '-p', str(PORT + i)],
+                      stdout=subprocess.DEVNULL)
+            wait_for(lambda: listens(lab, PORT + i), 'iperf3')
+            clients.append(lab.popen(
+                'a', ['iperf3', '-u', '-w', '4M', '-l', '1448', '-c',
+                      lab.addr('b', i), '-p', str(PORT + i), '-t',
+                      str(seconds + 2), '-b', '%d' % (path.rate_bps * 1.05)],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        time.sleep(1.5)
+        before = lab.stats()
+        time.sleep(seconds)
+        after = lab.stats()
+        us = after['loop']['time_us'] - before['loop']['time_us']
+        carried = []
+        for i, path in enumerate(lab.paths):
+            n = (after[i, 'ab']['out_bytes'] - before[i, 'ab']['out_bytes'])
+            carried.append((n * 8e6 / us, path.rate_bps * (1 - path.loss)))
+        for client in clients:
+            client.kill()
+        core = (after['loop']['cpu_us'] - before['loop']['cpu_us']) / us
+        return carried, core
+
+
+# --------------------------------------------------------------------------
+# Outages
+
+OUTAGE = {'g': (['60M/40ms'] * 3, 'path 1 both cut', None),
+          'h': (['200M/30ms'], 'path 0 both cut', 15)}
+
+
+def back_after(samples, since, level, window=1.0):
+    """Seconds after `since' until a window begins whose mean, and that of each
+    later one, reaches the level in octets a second; None: never."""
+    width = round(window / SAMPLE_S)
+    good = None
+    for i in range(len(samples) - 1 - width, -1, -1):
+        a, b = samples[i], samples[i + width]
+        if a.at < since:
+            break
+        if (b.delivered - a.delivered) / (b.at - a.at) < level:
+            break
+        good = a.at - since
+    return good
+
+
+def outage(name, args, threads=None):
+    """Returns (seconds till the rate is back, the rate after, samples)."""
+    paths, cut, length = OUTAGE[name]
+    lead, tail = 8, 18 if length is None else 10
+    with netlab.Lab(paths, seed=args.seed, congestion=args.congestion) as lab:
+        words = ['threads', str(threads)] if threads else []
+        label = name + (str(threads) if threads else '')
+        program = Ours(lab, args, label, words)
+        since = lead + (length or 0)
+        events = [(lead, lambda: lab.cmd(cut))]
+        if length is not None:
+            events.append((since, lab.heal))
+        samples = watch(lab, program, since + tail, events)
+        line = sum(lab.payload_bps(i) for i in range(len(paths))) / 8
+        if length is None:
+            line *= 2 / 3
+        since = next(s.at for s in samples if s.at >= since)
+        program.finish()
+    a, b = samples[-1 - round(5 / SAMPLE_S)], samples[-1]
+    after = (b.delivered - a.delivered) / (b.at - a.at) / line
+    return back_after(samples, since, 0.95 * line), after, samples
+
+
+def outages(args, wanted):
+    cases = [('g', None, 'one of three 60 Mbit/s 40 ms black-holed', 7)] + [
+        ('h', n, '200 Mbit/s 30 ms, all silent 15 s, threads %d' % n, 2)
+        for n in (1, 4, 16)]
+    print('\n| outage | 0.95 of the line again after | at most | then |')
+    print('|---|---|---|---|')
+    panels, failed = [], False
+    for name, threads, text, most in cases:
+        if name not in wanted:
+            continue
+        say(text)
+        try:
+            took, after, samples = outage(name, args, threads)
+        except Trouble as e:
+            print('| %s | %s | %d s | |' % (text, e, most))
+            failed = True
+            continue
+        verdict = GREEN if took is not None and took <= most else RED
+        print('| %s | %s, %s | %d s | %.3f |' % (
+            text, 'never' if took is None else '%.1f s' % took, verdict, most,
+            after), flush=True)
+        panels.append((text, OUTAGE[name][0], {'ours': samples}))
+    return panels, failed
+
+
+# --------------------------------------------------------------------------
+# The picture
+
+COLOURS = ('#4477aa', '#ee6677', '#228833', '#ccbb44', '#66ccee', '#aa3377')
+PANEL = (300, 130, 46, 34)      # width, height, left and top margin
+
+
+def rates(samples):
+    """[(at, [Mbit/s of IP packets on each path])]"""
+    return [(b.at, [(y - x) * 8e-6 / (b.at - a.at)
+                    for x, y in zip(a.out, b.out)])
+            for a, b in zip(samples, samples[1:])]
+
+
+def panel_svg(x, y, title, most, samples, whole):
+    """One program over one scenario, paths stacked."""
+    width, height = PANEL[:2]
+    series = rates(samples)
+    end = max(1, series[-1][0])
+    out = ['<text x="%d" y="%d" class="t">%s</text>' % (x, y - 6, title),
+           '<rect x="%d" y="%d" width="%d" height="%d" class="f"/>' %
+           (x, y, width, height)]
+
+    def point(at, value):
+        return '%.1f,%.1f' % (x + at / end * width,
+                              y + height - min(1, value / most) * height)
+    below = [0.0] * len(series)
+    for path in range(len(series[0][1])):
+        above = [b + r[path] for b, (_, r) in zip(below, series)]
+        points = [point(t, v) for (t, _), v in zip(series, above)] + [
+            point(t, v) for (t, _), v in reversed(list(zip(series, below)))]
+        points = [p for p in points]
+        out.append('<polygon points="%s" fill="%s"/>' % (
+            ' '.join(points), COLOURS[path % len(COLOURS)]))
+        below = above
+    line = y + height - whole / most * height
+    out.append('<path d="M%d %.1fH%d" class="l"/>' % (x, line, x + width))
+    for value in (0, whole):
+        out.append('<text x="%d" y="%.1f" class="n">%.0f</text>' % (
+            x - 4, y + height - value / most * height + 4, value))
+    out.append('<text x="%d" y="%d" class="n">%.0f s</text>' % (
+        x + width, y + height + 13, end))
+    return out
+
+
+def picture(rows, names):
+    """rows: (text, path specifications, {program: samples})"""
+    width, height, left, top = PANEL
+    step_x, step_y = width + left + 16, height + top + 34
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
+           'font-family="sans-serif" font-size="11">' %
+           (step_x * len(names) + 8, step_y * len(rows) + 24),
+           '<style>.f{fill:#fafafa;stroke:#999}.t{font-size:12px}'
+           '.l{stroke:#000;stroke-dasharray:4 3;fill:none}'
+           '.n{text-anchor:end;fill:#555}</style>',
+           '<text x="%d" y="16">Mbit/s out of each path over time (IP packets,'
+           ' stacked in the order of the paths); dashed: the sum of the '
+           'rates</text>' % left]
+    for r, (text, specs, runs) in enumerate(rows):
+        whole = sum(netlab.parse_path(s).rate_bps for s in specs) / 1e6
+        for c, name in enumerate(names):
+            if name in runs and len(runs[name]) > 1:
+                out += panel_svg(left + c * step_x, 24 + top + r * step_y,
+                                 '%s: %s' % (name, text), whole * 1.1,
+                                 runs[name], whole)
+    return '\n'.join(out + ['</svg>', ''])
+
+
+# --------------------------------------------------------------------------
+# Tables
+
+def describe(args):
+    with open('/proc/sys/net/ipv4/tcp_rmem') as r, \
+            open('/proc/sys/net/ipv4/tcp_wmem') as w:
+        print('%s, %d cores, congestion control %s, tcp_rmem %s, tcp_wmem %s, '
+              '%d s without the first %d, seed %d' % (
+                  os.uname().release, os.cpu_count(), args.congestion,
+                  r.read().split()[2], w.read().split()[2], args.seconds,
+                  args.skip, args.seed))
+
+
+def calibration(scenarios, args):
+    print('\n| UDP, all paths at once | carried, Mbit/s of IP packets | share '
+          'of the rate | emulator, cores |')
+    print('|---|---|---|---|')
+    for s in scenarios:
+        say('calibrating ' + s.text)
+        carried, core = calibrate(s, args)
+        print('| %s %s | %s | %.3f | %.2f |' % (
+            s.name, s.text, ' + '.join(
+                '%.3g' % (got / 1e6) for got, _ in carried),
+            sum(g for g, _ in carried) / sum(n for _, n in carried), core),
+              flush=True)
+
+
+def judge(scenario, name, results):
+    """Ours against its targets; empty for the others."""
+    if name != 'ours':
+        return ''
+    said, ours = [], results['ours'].share
+    if scenario.target is not None:
+        said.append('>= %.2f %s' % (
+            scenario.target, GREEN if ours >= scenario.target else RED))
+    peers = {n: r.share for n, r in results.items() if n != 'ours'}
+    if scenario.name in ('c', 'd'):
+        peers = {n: s for n, s in peers.items() if n == 'mptcp'}
+    elif scenario.name != 'a3':
+        peers = {}
+    for peer, share in peers.items():
+        said.append('> %s %s' % (peer, GREEN if ours > share else RED))
+    return ', '.join(said)
+
+
+def run_scenario(scenario, names, args):
+    results, notes = {}, {}
+    for name in names:
+        say('%s: %s' % (scenario.text, name))
+        try:
+            results[name] = run_one(scenario, name, args)
+            notes[name] = results[name].note
+        except netlab.Unavailable as e:
+            notes[name] = 'not to be had: %s' % e
+        except Trouble as e:
+            notes[name] = str(e)
+    for name in names:
+        if name not in results:
+            print('| %s %s | %s | | | | | %s |' % (
+                scenario.name, scenario.text, name, notes[name]))
+            continue
+        r = results[name]
+        remarks = [t for t in (judge(scenario, name, results), notes[name])
+                   if t]
+        print('| %s %s | %s | %.1f | %.3f | %s | %.2f | %s |' % (
+            scenario.name, scenario.text, name, r.rate * 8e-6, r.share,
+            ' / '.join('%.0f' % (100 * p) for p in r.paths), r.core,
+            '; '.join(remarks)))
+    sys.stdout.flush()
+    return ({n: r.samples for n, r in results.items()},
+            any(notes[n] for n in names if n == 'ours'))
+
+
+def arguments():
+    p = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--quick', action='store_true', help='10 s instead of 30')
+    p.add_argument('--only', default='a,b,c,d,e,f,g,h', metavar='a,c,...')
+    p.add_argument('--programs', default=','.join(PROGRAMS))
+    p.add_argument('--congestion', metavar='NAME')
+    p.add_argument('--seconds', type=int)
+    p.add_argument('--skip', type=int)
+    p.add_argument('--program', default=os.environ.get(
+        'VIAMILLIPEDE', os.path.join(TOP, 'viamillipede')), metavar='PATH')
+    p.add_argument('--words', default='', help='for our tx, besides verbose 5')
+    p.add_argument('--logs', metavar='DIR', help='keep the logs of ours there')
+    p.add_argument('--svg', default=os.path.join(BUILD, 'wan.svg'))
+    p.add_argument('--seed', type=int, default=7)
+    p.add_argument('--no-calibration', action='store_true')
+    p.add_argument('--list', action='store_true')
+    args = p.parse_args()
+    args.seconds = args.seconds or (10 if args.quick else 30)
+    args.skip = args.skip if args.skip is not None else \
+        (3 if args.quick else 5)
+    args.words = shlex.split(args.words)
+    args.program = os.path.abspath(args.program)
+    if args.skip >= args.seconds:
+        p.error('--skip leaves nothing of --seconds')
+    return p, args
+
+
+def best_congestion():
+    with open('/proc/sys/net/ipv4/tcp_available_congestion_control') as f:
+        known = f.read().split()
+    with open('/proc/sys/net/ipv4/tcp_congestion_control') as f:
+        return 'bbr' if 'bbr' in known else f.read().strip()
+
+
+def chosen(parser, args):
+    wanted = args.only.split(',')
+    names = args.programs.split(',')
+    known = {s.name for s in SCENARIOS} | {'a', 'g', 'h'}
+    for word in [w for w in wanted if w not in known] + \
+            [n for n in names if n not in PROGRAMS]:
+        parser.error('unknown: ' + word)
+    return [s for s in SCENARIOS if s.name in wanted or
+            s.name[0] in wanted], names, wanted
+
+
+def run_all(args, scenarios, names, wanted):
+    describe(args)
+    if scenarios and not args.no_calibration:
+        calibration(scenarios, args)
+    rows, failed = [], False
+    if scenarios:
+        print('\n| scenario | program | Mbit/s | share | of it by path, % | '
+              'emulator, cores | |')
+        print('|---|---|---|---|---|---|---|')
+    for s in scenarios:
+        runs, bad = run_scenario(s, names, args)
+        rows.append((s.name + ' ' + s.text, s.paths, runs))
+        failed = failed or bad
+    if {'g', 'h'} & set(wanted):
+        more, bad = outages(args, wanted)
+        rows, failed = rows + more, failed or bad
+    os.makedirs(os.path.dirname(args.svg), exist_ok=True)
+    with open(args.svg, 'w') as f:
+        f.write(picture(rows, names))
+    print('\nThroughput over time: ' + args.svg)
+    return 1 if failed else 0
+
+
+def main():
+    parser, args = arguments()
+    scenarios, names, wanted = chosen(parser, args)
+    if args.list:
+        for s in scenarios:
+            print('%-3s %s: %s' % (s.name, s.text, ' '.join(s.paths)))
+        return 0
+    if not os.access(args.program, os.X_OK):
+        parser.error('%s: no such program; run make first' % args.program)
+    missing = [p for p in ('nc', 'iperf3', 'ss') if shutil.which(p) is None]
+    if missing:
+        parser.error('missing: %s (netcat-openbsd, iperf3, iproute2)' %
+                     ', '.join(missing))
+    args.congestion = args.congestion or best_congestion()
+    kept, scratch = args.logs, None
+    if kept is None:
+        args.logs = scratch = tempfile.mkdtemp(prefix='bench-wan.')
+    os.makedirs(args.logs, exist_ok=True)
+    try:
+        return run_all(args, scenarios, names, wanted)
+    except netlab.Unavailable as e:
+        print('skipped: %s' % e)
+        return netlab.SKIP
+    finally:
+        if scratch:
+            shutil.rmtree(scratch)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
