@@ -23,10 +23,11 @@ LIB = blame.o chaos.o crc32c.o digest.o entropy.o events.o frame.o inflow.o list
 	pulse.o ranges.o report.o rx.o session.o sha256.o siphash.o stats.o tally.o tune.o tx.o \
 	wake.o window.o worker.o
 
-UNITS = build/unit_chaos build/unit_crc32c build/unit_digest build/unit_frame \
-	build/unit_lock build/unit_log build/unit_options build/unit_order build/unit_pace \
-	build/unit_path build/unit_pulse build/unit_ranges build/unit_sha256 build/unit_siphash \
-	build/unit_window
+UNITS = build/unit_blame build/unit_chaos build/unit_crc32c build/unit_digest \
+	build/unit_events build/unit_frame build/unit_lock build/unit_log build/unit_options \
+	build/unit_order build/unit_pace build/unit_path build/unit_progress build/unit_pulse \
+	build/unit_ranges build/unit_report build/unit_sha256 build/unit_siphash \
+	build/unit_stats build/unit_window
 
 TOOLS = build/wanem build/bench_source build/bench_sink build/bench_splice build/bench_copy \
 	build/simulation
@@ -74,12 +75,16 @@ build:
 
 UNIT = mkdir -p build; $(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) -I. -Itests -o $@
 
+build/unit_blame: tests/unit_blame.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_blame.c $(LIB) $(LDLIBS)
 build/unit_chaos: tests/unit_chaos.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_chaos.c $(LIB) $(LDLIBS)
 build/unit_crc32c: tests/unit_crc32c.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_crc32c.c $(LIB) $(LDLIBS)
 build/unit_digest: tests/unit_digest.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_digest.c $(LIB) $(LDLIBS)
+build/unit_events: tests/unit_events.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_events.c $(LIB) $(LDLIBS)
 build/unit_frame: tests/unit_frame.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_frame.c $(LIB) $(LDLIBS)
 build/unit_lock: tests/unit_lock.c tests/check.h $(LIB)
@@ -94,14 +99,20 @@ build/unit_pace: tests/unit_pace.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_pace.c $(LIB) $(LDLIBS)
 build/unit_path: tests/unit_path.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_path.c $(LIB) $(LDLIBS)
+build/unit_progress: tests/unit_progress.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_progress.c $(LIB) $(LDLIBS)
 build/unit_pulse: tests/unit_pulse.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_pulse.c $(LIB) $(LDLIBS)
 build/unit_ranges: tests/unit_ranges.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_ranges.c $(LIB) $(LDLIBS)
+build/unit_report: tests/unit_report.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_report.c $(LIB) $(LDLIBS)
 build/unit_sha256: tests/unit_sha256.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_sha256.c $(LIB) $(LDLIBS)
 build/unit_siphash: tests/unit_siphash.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_siphash.c $(LIB) $(LDLIBS)
+build/unit_stats: tests/unit_stats.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_stats.c $(LIB) $(LDLIBS)
 build/unit_window: tests/unit_window.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_window.c $(LIB) $(LDLIBS)
 

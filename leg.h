@@ -83,6 +83,7 @@ struct leg {
 	bool dialling;			/* [s] sender: counted as such on that path */
 	unsigned address;		/* [t] sender: address of the name to begin with */
 	unsigned addresses;		/* [t] sender: how many it had at the last dial */
+	uint32_t denied;		/* [t] sender: those where nobody listened then */
 	uint32_t incarnation;		/* [t] */
 	bool checked;			/* [t] payloads of the stream have checks */
 	uint64_t up_ns;			/* [t] since when */

@@ -376,6 +376,8 @@ dial_start(struct dial *d)
 	return -1;
 err1:
 	d->error = errno;
+	if (errno == ECONNREFUSED)
+		d->target->denied |= 1u << i;
 	close(fd);
 	return -1;
 err0:
@@ -405,6 +407,8 @@ dial_harvest(struct dial *d, const struct pollfd *p)
 			continue;
 		}
 		d->error = error;
+		if (error == ECONNREFUSED)
+			d->target->denied |= 1u << d->attempt[i].address;
 		close(p[i].fd);
 	}
 	d->attempts = kept;
@@ -477,6 +481,7 @@ net_dial(struct net_target *target, int cancel, char name[NET_NAME], char why[NE
 		return -1;
 	}
 	target->addresses = d.addresses;
+	target->denied = 0;
 	fd = dial_run(&d, cancel);
 	if (fd == -1) {
 		snprintf(why, NET_WHY, "%s", strerror(d.error));

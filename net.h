@@ -37,6 +37,7 @@ struct net_target {
 	unsigned first;		/* begin with this address of the name, modulo */
 	unsigned addresses;	/* result: how many the name has */
 	unsigned used;		/* result: which of them was connected to */
+	uint32_t denied;	/* result: those where nobody listens, one bit each */
 };
 
 /*

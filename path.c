@@ -199,13 +199,13 @@ paths_failed(struct paths *p, unsigned path, bool slow, uint64_t random, uint64_
 }
 
 void
-paths_refused(struct paths *p, unsigned path, unsigned address, unsigned addresses,
+paths_refused(struct paths *p, unsigned path, uint32_t refused, unsigned addresses,
     uint64_t random, uint64_t now_ns)
 {
 	struct path *h = &p->path[path];
 	unsigned i, all = 0;
 
-	h->refused |= 1u << address % 32;
+	h->refused |= refused;
 	for (i = 0; i < addresses; i++)
 		all |= 1u << i % 32;
 	failed(p, path, (h->refused & all) == all ? PATH_REFUSED : PATH_DEAD, random, now_ns);

@@ -83,8 +83,11 @@ unsigned paths_again_ms(const struct paths *p, unsigned path, uint64_t now_ns);
 void paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns);
 void paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, uint64_t now_ns);
 void paths_failed(struct paths *p, unsigned path, bool slow, uint64_t random, uint64_t now_ns);
-/* One of the name's addresses refused; only when all did, the path counts as refused. */
-void paths_refused(struct paths *p, unsigned path, unsigned address, unsigned addresses,
+/*
+ * Some of the name's addresses (one bit each) refused, or nobody listens there;
+ * only when that is so of all of them, the path counts as refused.
+ */
+void paths_refused(struct paths *p, unsigned path, uint32_t refused, unsigned addresses,
     uint64_t random, uint64_t now_ns);
 
 /* Where a scout with several paths goes after a failure. */

@@ -473,7 +473,8 @@ dial_failed(struct session *s, struct leg *leg, bool refused, bool slow)
 
 	lock_take(&s->lock);
 	if (refused)
-		paths_refused(&s->paths, leg->path, leg->address, leg->addresses, leg->random, now);
+		paths_refused(&s->paths, leg->path, leg->denied | 1u << leg->address,
+		    leg->addresses, leg->random, now);
 	else
 		paths_failed(&s->paths, leg->path, slow, leg->random, now);
 	dial_over_locked(s, leg);

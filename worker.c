@@ -682,6 +682,7 @@ dial(struct leg *leg, unsigned patience_ms, unsigned again_ms)
 	}
 	leg->address = target.used;
 	leg->addresses = target.addresses;
+	leg->denied = target.denied;
 	session_leg_busy(leg->session, true);
 	greet(leg, patience_ms);
 	close(leg->fd);

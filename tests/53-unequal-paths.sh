@@ -16,7 +16,7 @@ read_clock
 began=$NOW
 arrived "$T/out" 32000000
 read_clock
-rate=$((24000000 * 8 / 10 / (NOW - began)))	# kbit/s
+rate=$((24000000 * 8 / 10 / (NOW - began + 1)))	# kbit/s
 echo "$rate of 33000 kbit/s"
 exact 20
 for path in 0 1 2; do

@@ -18,7 +18,7 @@ for order in '0 1' '1 0'; do
 	began=$NOW
 	arrived "$T/out" 20000000
 	read_clock
-	share=$((16000000 * 8 * 100 / ((NOW - began) * 200000)))
+	share=$((16000000 * 8 * 100 / ((NOW - began + 1) * 200000)))
 	echo "paths $order: $share % of the good path's rate"
 	exact 20
 	fired 1 ab in_packets $((used + 3))
