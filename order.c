@@ -188,14 +188,16 @@ piece_shrink(struct order_piece *p)
 /* Frames */
 
 const char *
-order_admit(const struct order *o, uint64_t seq, uint32_t length)
+order_admit(struct order *o, uint64_t seq, uint32_t length)
 {
 	if (seq + length > o->cursor + o->window)
 		return "a frame beyond the credit";
 	if (o->total_known && seq + length > o->total)
 		return "a frame beyond the end of the stream";
-	if (o->count > ORDER_PIECES(o->window))
+	if (o->count >= ORDER_PIECES(o->window))
 		return "more small frames than the window pays for";
+	if (seq + length > o->highest)
+		o->highest = seq + length;
 	return NULL;
 }
 
@@ -349,7 +351,7 @@ order_fin(struct order *o, uint64_t total)
 {
 	if (o->total_known)
 		return o->total == total ? NULL : "another end of the stream than before";
-	if (total < o->cursor || (o->count > 0 && piece_at(o, o->count - 1)->end > total))
+	if (total < o->cursor || total < o->highest)
 		return "an end of the stream below what was received";
 	o->total_known = true;
 	o->total = total;

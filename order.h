@@ -28,7 +28,8 @@
  *  3. Pieces are disjoint, sorted, not empty and at or above the cursor (while
  *     the writer holds the turn, those that it was given stay in place).
  *  4. Nothing at or above cursor + window is taken, so the pieces hold at
- *     most a window; their number is at most ORDER_PIECES(window).
+ *     most a window; their number is at most twice ORDER_PIECES(window),
+ *     because the last frame that is admitted may fill as many holes.
  *  5. When the turn is free and a piece begins at the cursor, the writer has
  *     something to do (order_write returns pieces), so delivery never waits
  *     for an octet that is here.
@@ -71,6 +72,7 @@ struct order {
 	uint64_t stored;	/* octets in pieces */
 	bool total_known;
 	uint64_t total;
+	uint64_t highest;	/* end of the last frame of those that were admitted */
 	int turn;		/* a leg, ORDER_NONE or ORDER_WRITER */
 	bool waiting;		/* the leg that has the turn waits */
 	uint64_t turn_end;	/* where the frame of the turn's leg ends */
@@ -88,7 +90,7 @@ void order_init(struct order *o, uint64_t window);
 void order_free(struct order *o);
 
 /* May this frame be? NULL, or what the peer did wrong. */
-const char *order_admit(const struct order *o, uint64_t seq, uint32_t length);
+const char *order_admit(struct order *o, uint64_t seq, uint32_t length);
 
 /*
  * Which way the octets [seq, end) of a leg's frame shall take from here on.

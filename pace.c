@@ -104,6 +104,9 @@ pace_received(struct pace *p, uint64_t received, uint64_t in_flight, uint64_t no
 
 	if (received < p->mark)
 		return;
+	/* With so little on its way it is not the leg that sets the pace. */
+	if (in_flight < p->limit / 8)
+		p->dry = true;
 	if (took >= SAMPLE_LEAST && took >= p->rtt_ns && received > p->mark) {
 		rate = (received - p->mark) * 1000000 / (took / 1000);
 		/* A leg that ran dry shows how fast it is at least. */
@@ -111,8 +114,6 @@ pace_received(struct pace *p, uint64_t received, uint64_t in_flight, uint64_t no
 			sample(p, rate);
 		p->mark = received;
 		p->mark_ns = now_ns;
-		p->dry = false;
+		p->dry = in_flight == 0;
 	}
-	if (in_flight == 0)
-		p->dry = true;
 }

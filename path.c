@@ -101,13 +101,11 @@ paths_patience_ms(const struct paths *p, unsigned leg, unsigned path)
 	return (unsigned)brief;
 }
 
-/* Several legs that dial one path share the pace. */
+/* A scout keeps the pace; what the others repeat would only add to it. */
 unsigned
-paths_again_ms(const struct paths *p, unsigned path, uint64_t now_ns)
+paths_again_ms(const struct paths *p, unsigned leg, uint64_t now_ns)
 {
-	unsigned legs = p->path[path].dialling;
-
-	return (eager(p, now_ns) ? 1000 : 4000) * (legs > 0 ? legs : 1);
+	return (eager(p, now_ns) ? 1000u : 4000u) * (leg < p->count ? 1u : 40u);
 }
 
 /*
@@ -175,7 +173,7 @@ paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, uint64_
 }
 
 static void
-failed(struct paths *p, unsigned path, enum path_outcome outcome, uint64_t random,
+failed(struct paths *p, unsigned path, enum path_outcome outcome, bool slow, uint64_t random,
     uint64_t now_ns)
 {
 	struct path *h = &p->path[path];
@@ -183,7 +181,9 @@ failed(struct paths *p, unsigned path, enum path_outcome outcome, uint64_t rando
 	if (h->up == 0)
 		h->outcome = outcome;
 	h->failures++;
-	h->next_ns = now_ns + rest(p, h->failures, random, now_ns);
+	/* One that hung has had its rest. */
+	if (!slow)
+		h->next_ns = now_ns + rest(p, h->failures, random, now_ns);
 }
 
 void
@@ -195,7 +195,7 @@ paths_failed(struct paths *p, unsigned path, bool slow, uint64_t random, uint64_
 		h->patience_ms *= 2;
 	/* Who did not answer may be the receiver, and the network away. */
 	h->refused = 0;
-	failed(p, path, PATH_DEAD, random, now_ns);
+	failed(p, path, PATH_DEAD, slow, random, now_ns);
 }
 
 void
@@ -208,7 +208,8 @@ paths_refused(struct paths *p, unsigned path, uint32_t refused, unsigned address
 	h->refused |= refused;
 	for (i = 0; i < addresses; i++)
 		all |= 1u << i % 32;
-	failed(p, path, (h->refused & all) == all ? PATH_REFUSED : PATH_DEAD, random, now_ns);
+	failed(p, path, (h->refused & all) == all ? PATH_REFUSED : PATH_DEAD, false, random,
+	    now_ns);
 }
 
 bool

@@ -73,8 +73,8 @@ void paths_ended(struct paths *p, unsigned path);
  */
 unsigned paths_patience_ms(const struct paths *p, unsigned leg, unsigned path);
 
-/* How often a dial that is under way should try again meanwhile, milliseconds. */
-unsigned paths_again_ms(const struct paths *p, unsigned path, uint64_t now_ns);
+/* How often a dial of this leg that is under way should try again meanwhile, milliseconds. */
+unsigned paths_again_ms(const struct paths *p, unsigned leg, uint64_t now_ns);
 
 /*
  * A leg joined; was lost again, after it had been of use (it carried some of

@@ -458,7 +458,7 @@ session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigne
 		paths_began(&s->paths, leg->path, leg->random, now);
 		leg->dialling = true;
 		*patience_ms = paths_patience_ms(&s->paths, leg->number, leg->path);
-		*again_ms = paths_again_ms(&s->paths, leg->path, now);
+		*again_ms = paths_again_ms(&s->paths, leg->number, now);
 		go = true;
 	}
 	lock_drop(&s->lock);

@@ -13,7 +13,7 @@
 #include "options.h"
 #include "stats.h"
 
-#define TALLY_TABLE	16384	/* enough for every leg */
+#define TALLY_TABLE	32768	/* enough for every leg */
 #define TALLY_SUMMARY	640
 
 /* Rates are those between the two looks.  Returns the length; ends in a newline. */

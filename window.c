@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define POOL_CHUNKS	6	/* free chunks that are kept for the next use */
+#define FIRST_READ	(1u << 20)	/* octets read before anything is agreed */
 #define COPY_LOOK	64	/* flights looked at for one that may be copied */
 
 struct window_chunk {
@@ -142,11 +143,13 @@ window_release(struct window *w, struct window_chunk *c)
 uint8_t *
 window_room(struct window *w, size_t *n)
 {
-	/* Before the handshake one chunk is enough to start with at once. */
-	uint64_t most = w->agreed ? w->base + w->reach : w->chunk_size;
+	uint64_t most = w->base + w->reach;
 	uint32_t at = (uint32_t)(w->end % w->chunk_size);
 	struct window_chunk **slot = chunk_slot(w, w->end);
 
+	/* Before the handshake so much is enough to start with at once. */
+	if (!w->agreed)
+		most = w->chunk_size < FIRST_READ ? w->chunk_size : FIRST_READ;
 	*n = 0;
 	if (w->end >= most)
 		return NULL;

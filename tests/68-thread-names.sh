@@ -12,15 +12,16 @@ names()
 {
 	cat "/proc/$(pid "$1")/task/"*/comm | sort
 }
-for want in viamillipede viamillipede-s viamillipede-m viamillipede-0 viamillipede-11 \
+name=$(basename "$V" | cut -c1-15)
+for want in "$name" viamillipede-s viamillipede-m viamillipede-0 viamillipede-11 \
     viamillipede-r; do
 	names t | grep -q -x "$want" || fail "tx has no $want: $(names t | tr '\n' ' ')"
 done
-for want in viamillipede viamillipede-s viamillipede-m viamillipede-l viamillipede-0 \
+for want in "$name" viamillipede-s viamillipede-m viamillipede-l viamillipede-0 \
     viamillipede-w; do
 	names r | grep -q -x "$want" || fail "rx has no $want: $(names r | tr '\n' ' ')"
 done
-[ "$(names t | grep -v -c '^viamillipede')" = 0 ] || fail 'another name'
+[ "$(names t | grep -v -x -e "$name" | grep -v -c '^viamillipede-')" = 0 ] || fail 'another name'
 : >"$T/go"
 ended t 0
 ended r 0

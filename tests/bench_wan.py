@@ -9,7 +9,8 @@ usage: tests/bench_wan.py [--quick] [--only a,c,...] [--programs NAME,...]
 Runs each program over each scenario on the emulated network (netlab.py), one
 after the other; a Markdown table on standard output says what the application
 at the far end got, without the first seconds, as a share of the TCP payload
-that the links' rates allow.  First UDP shows what the emulator itself carries
+that the links' rates allow, and the
+packets that came out of the links (again with what was sent twice).  First UDP shows what the emulator itself carries
 with all paths loaded at once.  Throughput per path over time, sampled every
 0.2 s, becomes a picture in build/wan.svg.
 
@@ -214,7 +215,7 @@ class Mptcp(Streamed):
             self.tx = self.socket(lab, 'a')
         except OSError as e:
             raise netlab.Unavailable('no MPTCP in this kernel: %s' % e)
-        self.listener.bind((lab.addr('b'), PORT))
+        self.listener.bind(('', PORT))     # on all paths: for the joins
         self.listener.listen()
         self.tx.connect((lab.addr('b'), PORT))
         self.rx, _ = self.listener.accept()
@@ -246,35 +247,39 @@ class Mptcp(Streamed):
 
 
 class Iperf:
-    """One process a path, each with 16 connections."""
+    """One process a path, each with 16 connections; the far end counts."""
 
     def __init__(self, lab, args, _label):
-        self.clients = []
+        self.servers, self.span = [], (args.skip, args.seconds)
         for i in range(len(lab.paths)):
             port = str(PORT + i)
-            lab.popen('b', ['iperf3', '-s', '-1', '-p', port],
-                      stdout=subprocess.DEVNULL)
-            wait_for(lambda: listens(lab, PORT + i), 'iperf3')
-            self.clients.append(lab.popen(
-                'a', ['iperf3', '-J', '-c', lab.addr('b', i), '-p', port,
-                      '-P', '16', '-O', str(args.skip),
-                      '-t', str(args.seconds - args.skip)],
+            self.servers.append(lab.popen(
+                'b', ['iperf3', '-s', '-1', '-J', '-i', '1', '-p', port],
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+            wait_for(lambda: listens(lab, PORT + i), 'iperf3')
+        for i in range(len(lab.paths)):
+            lab.popen('a', ['iperf3', '-c', lab.addr('b', i), '-p',
+                            str(PORT + i), '-P', '16', '-t',
+                            str(args.seconds + 1)],
+                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def delivered(self):
         return None
 
     def finish(self):
-        rate = 0
-        for client in self.clients:
+        rate, (begin, end) = 0, self.span
+        for server in self.servers:
             try:
-                said = json.loads(client.communicate(timeout=PATIENCE)[0])
-                rate += said['end']['sum_received']['bits_per_second'] / 8
+                said = json.loads(server.communicate(timeout=PATIENCE)[0])
             except subprocess.TimeoutExpired as e:
-                client.kill()
+                server.kill()
                 raise Trouble('has not ended') from e
-            except (KeyError, ValueError) as e:
-                raise Trouble(said.get('error', 'no result')) from e
+            sums = [i['sum'] for i in said['intervals']
+                    if begin - 0.2 < i['sum']['start'] < end - 0.8]
+            if not sums:
+                raise Trouble(said.get('error', 'no result'))
+            rate += sum(i['bytes'] for i in sums) / sum(
+                i['seconds'] for i in sums)
         return rate
 
 
@@ -324,7 +329,8 @@ class Result:
     rate: float                 # octets of payload a second
     share: float
     samples: list
-    paths: list                 # share of what the links carried
+    wire: float                 # octets of IP packets a second
+    paths: list                 # share of them
     core: float                 # of the emulator
     note: str = ''
 
@@ -382,6 +388,7 @@ def evaluate(lab, scenario, args, samples, measured):
     moved = [b - a for a, b in zip(first.out, last.out)]
     loop = {k: last.loop[k] - first.loop[k] for k in ('cpu_us', 'time_us')}
     return Result(measured, measured * took / whole, samples,
+                  sum(moved) / took,
                   [m / max(1, sum(moved)) for m in moved],
                   loop['cpu_us'] / loop['time_us'])
 
@@ -416,7 +423,7 @@ def calibrate(scenario, args):
         clients = []
         for i, path in enumerate(lab.paths):
             lab.popen('b', ['iperf3', '-s', '-1', '-p', str(PORT + i)],
-                      stdout=subprocess.DEVNULL)
+                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             wait_for(lambda: listens(lab, PORT + i), 'iperf3')
             clients.append(lab.popen(
                 'a', ['iperf3', '-u', '-w', '4M', '-l', '1448', '-c',
@@ -634,14 +641,15 @@ def run_scenario(scenario, names, args):
             notes[name] = str(e)
     for name in names:
         if name not in results:
-            print('| %s %s | %s | | | | | %s |' % (
+            print('| %s %s | %s | | | | | | %s |' % (
                 scenario.name, scenario.text, name, notes[name]))
             continue
         r = results[name]
         remarks = [t for t in (judge(scenario, name, results), notes[name])
                    if t]
-        print('| %s %s | %s | %.1f | %.3f | %s | %.2f | %s |' % (
+        print('| %s %s | %s | %.1f | %.3f | %.1f | %s | %.2f | %s |' % (
             scenario.name, scenario.text, name, r.rate * 8e-6, r.share,
+            r.wire * 8e-6,
             ' / '.join('%.0f' % (100 * p) for p in r.paths), r.core,
             '; '.join(remarks)))
     sys.stdout.flush()
@@ -702,9 +710,9 @@ def run_all(args, scenarios, names, wanted):
         calibration(scenarios, args)
     rows, failed = [], False
     if scenarios:
-        print('\n| scenario | program | Mbit/s | share | of it by path, % | '
+        print('\n| scenario | program | Mbit/s | share | on the wire | by path, % | '
               'emulator, cores | |')
-        print('|---|---|---|---|---|---|---|')
+        print('|---|---|---|---|---|---|---|---|')
     for s in scenarios:
         runs, bad = run_scenario(s, names, args)
         rows.append((s.name + ' ' + s.text, s.paths, runs))

@@ -844,6 +844,92 @@ test_die(void)
 	CHECK(strcmp(line, PREFIX "pthread_x: no\\x0away\n") == 0);
 }
 
+/* Text of many lines in one write, harmless; longer than a line may be. */
+static void
+test_text(void)
+{
+	static char text[3001];
+
+	catch_begin();
+	log_set(0);
+	memset(text, 'x', sizeof(text) - 1);
+	memcpy(text, "a\n\033[2J\r\377 b\n", 11);
+	log_text(text, 3000);
+	swap_back();
+	CHECK(catch_write() == 3000);
+	CHECK(strncmp(line, "a\n?[2J?? b\nxxx", 14) == 0 && line[2999] == 'x');
+}
+
+/* What is shown stays below whatever is said, each time in one write. */
+static void
+test_show(void)
+{
+	static char text[2 * LOG_LINE_SIZE];
+
+	catch_begin();
+	log_set(1);
+	log_show("", "");
+	log_show("10 %", "\r\033[K");
+	log_show("11 %", "<E>");
+	log_line(1, "message");
+	memset(text, 'y', sizeof(text));
+	text[sizeof(text) - 1] = '\n';
+	log_text(text, sizeof(text));
+	log_show("", "");
+	log_line(1, "after");
+	log_show("99 %", "<E>");
+	log_show("", "\n");
+	log_line(1, "last");
+	swap_back();
+	CHECK(catch_write() > 0 && strcmp(line, "10 %") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "\r\033[K11 %") == 0);
+	CHECK(catch_write() > 0);
+	CHECK(strcmp(line, "<E>" PREFIX "message\n11 %") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "<E>") == 0);
+	CHECK(catch_write() == (ssize_t)sizeof(text));
+	CHECK(catch_write() > 0 && strcmp(line, "11 %") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "<E>") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, PREFIX "after\n") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "99 %") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "\n") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, PREFIX "last\n") == 0);
+	CHECK(catch_write() == -1);
+}
+
+/* Standard error takes nothing for a while: the line waits for nobody. */
+static void
+test_show_full(void)
+{
+	static char text[100000];
+	struct timespec begin, end;
+	int fds[2], i;
+	size_t n;
+
+	CHECK(pipe(fds) == 0);
+	swap_in(fds[1]);
+	log_open();
+	log_set(1);
+	log_show("shown", "<E>");
+	CHECK(fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0);
+	while (write(fds[1], "#", 1) == 1)
+		;
+	CHECK(fcntl(fds[1], F_SETFL, 0) == 0);
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &begin) == 0);
+	for (i = 0; i < 1000; i++)
+		log_show("newer", "<F>");
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &end) == 0);
+	CHECK((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) /
+	    1000000 < 500);
+	log_line(1, "lost");
+	n = drain(fds[0], text, sizeof(text));
+	CHECK(n > 60000 && strstr(text, "lost") == NULL);
+	log_line(1, "kept");
+	(void)drain(fds[0], text, sizeof(text));
+	swap_back();
+	CHECK(strstr(text, PREFIX "1 message lost here") != NULL);
+	CHECK(strstr(text, PREFIX "kept\nnewer") != NULL);
+}
+
 int
 main(void)
 {
@@ -871,5 +957,8 @@ main(void)
 	apart("limited", test_limited);
 	apart("limited, threads", test_limited_threads);
 	apart("die", test_die);
+	apart("text", test_text);
+	apart("show", test_show);
+	apart("show, full pipe", test_show_full);
 	return check_done();
 }

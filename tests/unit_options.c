@@ -199,6 +199,8 @@ test_numbers(void)
 		    "0-31536000" },
 		{ "tx a 1", "heartbeat", "3", "2", "300", "301", "3-300" },
 		{ "rx 1", "verbose", "0", NULL, "20", "21", "0-20" },
+		{ "tx a 1 report -", "interval", "1", "0", "86400", "86401",
+		    "1-86400" },
 		{ "", "rx", "0", NULL, "65535", "65536", "0-65535" },
 		{ "", "tx a", "1", "0", "65535", "65536", "1-65535" },
 	};
@@ -373,7 +375,8 @@ test_repeated(void)
 	static const char *const lines[] = { "threads 2", "checkphrase abcd",
 	    "checksum", "checksums", "window 1M", "frame 4K", "wait 1",
 	    "timeout 1", "verbose 1", "heartbeat 5", "chaos 1",
-	    "congestion reno" };
+	    "congestion reno", "quiet", "progress", "size 1",
+	    "report -" };
 	char line[128], said[64];
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -387,6 +390,39 @@ test_repeated(void)
 	bad("tx a 1 verbose 1 tx b 1 verbose 2", "\"verbose\"|twice");
 	bad("rx 1 bind :: bind ::", "\"bind\"|twice");
 	bad("rx 1 wait 1 wait 2", "\"wait\"|twice");
+	bad("rx 1 report x interval 1 interval 2", "\"interval\"|twice");
+}
+
+static void
+test_reports(void)
+{
+	char line[OPTIONS_FILE_SIZE + 64];
+
+	good("rx 1");
+	CHECK(!o.progress && !o.quiet && !o.size_given && o.report[0] == '\0');
+	CHECK(o.interval_ms == 1000);
+	good("tx a 1 progress size 3G report - interval 10");
+	CHECK(o.progress && !o.quiet && o.size_given);
+	CHECK(o.size_bytes == UINT64_C(3) << 30);
+	CHECK(strcmp(o.report, "-") == 0 && o.interval_ms == 10000);
+	good("rx 1 quiet size 0 report /tmp/a\nb\"\377");
+	CHECK(o.quiet && o.size_given && o.size_bytes == 0);
+	CHECK(strcmp(o.report, "/tmp/a\nb\"\377") == 0);
+	bad("rx 1 progress quiet", "progress|quiet");
+	bad("rx 1 interval 5", "interval|report FILE");
+	bad("rx 1 report", "report|FILE");
+	bad("rx 1 report _", "report|empty");
+	bad("rx 1 size 8388608T", "size|8388608T|0-8388607T");
+	bad("rx 1 size -1", "size|\"-1\"");
+	good("rx 1 size 8388607T");
+	memcpy(line, "rx 1 report ", 12);
+	memset(line + 12, 'x', OPTIONS_FILE_SIZE);
+	line[12 + OPTIONS_FILE_SIZE - 1] = '\0';
+	good(line);
+	CHECK(strlen(o.report) == OPTIONS_FILE_SIZE - 1);
+	line[12 + OPTIONS_FILE_SIZE - 1] = 'x';
+	line[12 + OPTIONS_FILE_SIZE] = '\0';
+	bad(line, "report|too long");
 }
 
 static void
@@ -432,6 +468,7 @@ test_random(uint64_t seed)
 	static const char *const pieces[] = { "tx", "rx", "from", "threads",
 	    "checkphrase", "checksum", "checksums", "window", "frame", "bind",
 	    "wait", "timeout", "verbose", "heartbeat", "chaos", "congestion",
+	    "quiet", "progress", "size", "report", "interval",
 	    "a", "::1", "[::1]", "1", "5", "64", "0", "64M", "4K", "abcd", "_",
 	    "-", "99999999999999999999", "%s%n", "\377" };
 	char line[2048];
@@ -491,6 +528,7 @@ main(int argc, char **argv)
 	test_paths();
 	test_words();
 	test_repeated();
+	test_reports();
 	test_help();
 	test_long_values();
 	test_random(seed);

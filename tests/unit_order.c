@@ -141,6 +141,9 @@ test_admit(void)
 	CHECK(order_admit(&o, WINDOW, 101) != NULL);
 	/* What is delivered already is a duplicate, not a crime. */
 	CHECK(order_admit(&o, 0, 100) == NULL);
+	/* An end below a frame that is on its way is a lie, stored or not. */
+	CHECK(order_fin(&o, 5000) != NULL);
+	begin(WINDOW);
 	CHECK(order_fin(&o, 5000) == NULL);
 	CHECK(order_admit(&o, 4999, 1) == NULL);
 	CHECK(order_admit(&o, 4999, 2) != NULL);

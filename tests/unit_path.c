@@ -17,8 +17,8 @@
 /* The longest time without a dial while no leg is up, milliseconds. */
 #define FIRST_MS	1000	/* for the first minutes, when dials fail at once */
 #define LATER_MS	4000
-#define HANG_FIRST_MS	5000	/* when nothing answers and dials hang */
-#define HANG_LATER_MS	15000
+#define HANG_FIRST_MS	1010	/* when nothing answers and dials hang */
+#define HANG_LATER_MS	4010
 
 static struct paths p;
 static uint64_t random_state, again;
@@ -45,7 +45,7 @@ fails(unsigned path, bool slow, uint64_t now)
 static void
 refused(unsigned path, unsigned address, unsigned addresses, uint64_t now)
 {
-	paths_refused(&p, path, address, addresses, check_random(&random_state), now);
+	paths_refused(&p, path, 1u << address, addresses, check_random(&random_state), now);
 }
 
 /* Legs are dealt over the paths in turn. */
@@ -253,7 +253,7 @@ dial(struct dialler *d, unsigned leg, bool hang, uint64_t now)
 		paths_began(&p, at, check_random(&random_state), now);
 		d->dials = tried = true;
 		d->end_ns = now + (hang ? paths_patience_ms(&p, leg, at) * MS : MS);
-		d->again_ns = paths_again_ms(&p, at, now) * MS;
+		d->again_ns = paths_again_ms(&p, leg, now) * MS;
 		d->next_ns = now + d->again_ns;
 	}
 	return tried;

@@ -105,7 +105,7 @@ test_texts(void)
 	size_is(1023590, "0.98 MiB");
 	size_is(1299227607, "1.21 GiB");
 	size_is(UINT64_MAX, "16.0 EiB");
-	for (n = 1; n != 0; n *= 3)
+	for (n = 1; n < UINT64_MAX / 3; n *= 3)
 		CHECK(strlen(stats_size_text(n, text)) <= 8);
 	time_is(0, "0:00:00");
 	time_is(2 * SECOND + 999000000, "0:00:03");
@@ -142,19 +142,19 @@ test_table(void)
 	/* The largest there is, on both sides. */
 	memset(&now, 0xff, sizeof(now));
 	now.state = SESSION_SUSPENDED;
-	now.sender = true;
+	now.sender = now.checked = true;
 	for (i = 0; i < OPTIONS_PATHS_MAX; i++) {
 		memset(options.paths[i].host, 'h', sizeof(options.paths[i].host) - 1);
 		memcpy(options.paths[i].port, "65535", 6);
 	}
 	for (i = 0; i < FRAME_LEGS; i++) {
 		fill_leg(&now.leg[i]);
-		now.leg[i].path = (unsigned)i;
+		now.leg[i].path = (unsigned)i % OPTIONS_PATHS_MAX;
 	}
 	for (i = 0; i < 2; i++) {
 		n = tally_table(&now, &before, &options, text, sizeof(text));
 		CHECK(n == strlen(text) && n < sizeof(text) - 200 && text[n - 1] == '\n');
-		CHECK(strstr(text, "\n   63 ") != NULL && strstr(text, "suspended since") != NULL);
+		CHECK(strstr(text, "\n  127 ") != NULL && strstr(text, "suspended since") != NULL);
 		now.sender = false;
 	}
 	for (i = 0; i < n; i++)
@@ -194,6 +194,8 @@ test_summary(void)
 	tally_summary(&now, text, sizeof(text));
 	CHECK(strstr(text, "before it failed") != NULL && strstr(text, "digest") == NULL);
 	memset(&now, 0xff, sizeof(now));
+	now.sender = now.checked = true;
+	now.verdict = VERDICT_DONE;
 	tally_summary(&now, text, sizeof(text));
 	CHECK(strlen(text) < sizeof(text) - 100);
 }
