@@ -15,6 +15,10 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL	0	/* SIGPIPE is ignored all the same */
+#endif
+
 #define NET_NAME	96	/* octets of "[address%scope]:port" and its NUL */
 #define NET_WHY		160	/* octets of a reason and its NUL */
 #define NET_ADDRESSES	16	/* of one name that are tried */

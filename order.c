@@ -351,7 +351,8 @@ order_fin(struct order *o, uint64_t total)
 {
 	if (o->total_known)
 		return o->total == total ? NULL : "another end of the stream than before";
-	if (total < o->cursor || total < o->highest)
+	if (total < o->cursor || total < o->highest ||
+	    (o->count > 0 && piece_at(o, o->count - 1)->end > total))
 		return "an end of the stream below what was received";
 	o->total_known = true;
 	o->total = total;

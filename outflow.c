@@ -18,10 +18,6 @@
 
 #define BURST	16	/* frames in a row before the leg looks at what came in */
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL	0	/* SIGPIPE is ignored all the same */
-#endif
-
 void
 outflow_init(struct outflow *o)
 {

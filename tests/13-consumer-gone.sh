@@ -31,7 +31,7 @@ for kind in pipe socket; do
 	ended t 1 4
 	told r 'standard output'
 	told t 'standard output'
-	signal src KILL
+	stop src
 
 	# Before anything was ever sent.
 	# shellcheck disable=SC2086
@@ -43,5 +43,5 @@ for kind in pipe socket; do
 	ended r 1 2
 	ended t 1 4
 	told t 'standard output'
-	signal src KILL
+	stop src
 done

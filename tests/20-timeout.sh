@@ -15,7 +15,7 @@ let_pass 2
 must_run t
 ended t 4 8
 told t 'timeout\|4 s\|gave up\|giving up'
-signal src KILL
+stop src
 
 # The sender dies; rx has learnt the timeout from it.
 rx r timeout 3600 >"$T/out2"
@@ -28,7 +28,7 @@ ended r 4 8
 told r 'timeout\|4 s\|gave up\|giving up'
 data 20000000 >"$T/in"
 begins "$T/out2" "$T/in"
-signal src KILL
+stop src
 
 # The sender dies; rx has its own.
 rx r timeout 4 >"$T/out3"
@@ -38,4 +38,4 @@ signal t KILL
 let_pass 2
 must_run r
 ended r 4 8
-signal src KILL
+stop src

@@ -26,7 +26,7 @@ for which in HUP:1 INT:2 TERM:15; do
 			ended $side "signal:$number" 3
 			ended $other 1 3
 			told $other "SIG$name"
-			is_running src && signal src KILL
+			stop src
 		done
 	done
 done

@@ -13,7 +13,9 @@ for kind in silence refuse hangup greeted; do
 	proxy p.$kind r.$kind
 	start src.$kind "$PY" -IS "$TESTS/t_source.py" $size "$SEED" \
 	    rate=20000000 hold="10000000:$T/go" |
-	    tx t.$kind p.$kind threads 3 heartbeat 3 timeout 5
+	    tx t.$kind p.$kind threads 3 heartbeat 3 timeout 6
+done
+for kind in silence refuse hangup greeted; do
 	arrived "$T/out.$kind" 6000000
 	if [ $kind = greeted ]; then
 		# HELLO and WELCOME pass, and not an octet more.
@@ -25,16 +27,16 @@ for kind in silence refuse hangup greeted; do
 	ask p.$kind blackhole both all
 done
 : >"$T/go"
-let_pass 2.5
+let_pass 2
 for kind in silence refuse hangup greeted; do
 	must_run t.$kind
 	must_run r.$kind
 done
 for kind in silence refuse hangup greeted; do
-	ended t.$kind 4 8
+	ended t.$kind 4 10
 	told t.$kind 'progress'
 	# It keeps its verdict for a while, for a tx that might come back.
-	ended r.$kind 4 10
+	ended r.$kind 4 12
 	told r.$kind 'progress'
 	ended sink.$kind 0
 	begins "$T/out.$kind" "$T/in"

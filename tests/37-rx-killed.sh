@@ -26,6 +26,6 @@ for how in flowing idle delivered; do
 	: >"$T/go"
 	# Delivered it was, but nobody can confirm it any more.
 	if [ $how = delivered ]; then ended t 5 12; else ended t 4 12; fi
-	is_running src && signal src KILL
+	stop src
 	rm "$T/go"
 done

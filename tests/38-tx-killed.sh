@@ -18,5 +18,5 @@ for words in '' checksum; do
 	ended r 4 8
 	ended sink 0
 	same "$T/in" "$T/out"
-	signal src KILL
+	stop src
 done

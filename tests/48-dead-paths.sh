@@ -19,7 +19,7 @@ for kind in refuse silence hangup reset; do
 			start t "$V" tx 127.0.0.1 "$(port r)" \
 			    tx 127.0.0.1 "$(port p)" threads 4 <"$T/in"
 		fi
-		ended t 0 4
+		ended t 0 6
 		ended r 0
 		same "$T/in" "$T/out"
 		signal p TERM

@@ -77,7 +77,7 @@ drop()
 if [ -n "$ALL" ]; then
 	CORE="02-help 03-sizes 04-legs 05-checksum 07-start-order 08-stdio 09-closed-descriptors
 	    10-nonblocking 11-trickle 13-consumer-gone 15-disk-full 16-read-error 17-checkphrase
-	    21-signals 25-two-receivers 28-idle-source 32-all-reset 46-hostile-sender"
+	    21-signals 25-two-receivers 28-idle-source 32-all-reset"
 else
 	CORE="02-help 04-legs 08-stdio 15-disk-full"
 fi

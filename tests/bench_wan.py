@@ -16,8 +16,8 @@ with all paths loaded at once.  Throughput per path over time, sampled every
 
 ours      tx with each path in the order given, default options
 nc        one connection, over the fastest path
-iperf3    16 connections over each path, one process a path: no single stream,
-          but what TCP can carry there
+iperf3    16 connections over each path of at least 1 Mbit/s, one process a
+          path: no single stream, but what TCP can carry there
 mptcp     the kernel's Multipath TCP, a subflow a path (IPPROTO_MPTCP, as
           mptcpize would choose), the listener stays open
 
@@ -34,6 +34,7 @@ import json
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -169,6 +170,9 @@ class Piped(Streamed):
 class Ours(Piped):
     def __init__(self, lab, args, label, words=()):
         super().__init__()
+        self.report = os.path.join(args.logs, label + '.report')
+        if os.path.exists(self.report):
+            os.unlink(self.report)
         err = {side: os.path.join(args.logs, '%s.%s.log' % (label, side))
                for side in ('tx', 'rx')}
         with open(err['rx'], 'wb') as log:
@@ -179,11 +183,18 @@ class Ours(Piped):
         argv = [args.program]
         for i in range(len(lab.paths)):
             argv += ['tx', lab.addr('b', i), port]
-        argv += ['verbose', '5'] + args.words + list(words)
+        argv += ['verbose', '5', 'report', self.report]
+        argv += args.words + list(words)
         with open(err['tx'], 'wb') as log:
             tx = lab.popen('a', argv, stdin=subprocess.PIPE,
                            stdout=subprocess.DEVNULL, stderr=log)
         self.begin(tx, rx)
+
+    def twice(self):
+        """Octets that were sent again, as a share of the stream."""
+        with open(self.report) as f:
+            end = json.loads(f.read().splitlines()[-1])
+        return end['resent_bytes'] / max(1, end['bytes'])
 
 
 class Netcat(Piped):
@@ -228,13 +239,11 @@ class Mptcp(Streamed):
 
     @staticmethod
     def socket(lab, side):
-        import socket
         with lab.inside(side):
             return socket.socket(socket.AF_INET, socket.SOCK_STREAM,
                                  IPPROTO_MPTCP)
 
     def close_source(self):
-        import socket
         self.tx.shutdown(socket.SHUT_WR)
 
     def finish(self):
@@ -251,13 +260,14 @@ class Iperf:
 
     def __init__(self, lab, args, _label):
         self.servers, self.span = [], (args.skip, args.seconds)
-        for i in range(len(lab.paths)):
+        usable = [i for i, p in enumerate(lab.paths) if p.rate_bps >= 1e6]
+        for i in usable:
             port = str(PORT + i)
             self.servers.append(lab.popen(
                 'b', ['iperf3', '-s', '-1', '-J', '-i', '1', '-p', port],
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
             wait_for(lambda: listens(lab, PORT + i), 'iperf3')
-        for i in range(len(lab.paths)):
+        for i in usable:
             lab.popen('a', ['iperf3', '-c', lab.addr('b', i), '-p',
                             str(PORT + i), '-P', '16', '-t',
                             str(args.seconds + 1)],
@@ -332,6 +342,8 @@ class Result:
     wire: float                 # octets of IP packets a second
     paths: list                 # share of them
     core: float                 # of the emulator
+    pause: float = None         # longest time without anything delivered
+    twice: float = None         # octets sent again, as a share
     note: str = ''
 
 
@@ -410,27 +422,82 @@ def run_one(scenario, name, args):
                 raise
         result = evaluate(lab, scenario, args, samples, measured)
         result.note = note
+        result.pause = longest_pause(samples)
+        if name == 'ours' and not note:
+            result.twice = program.twice()
+        keep_series(args, '%s.%s' % (scenario.name, name), samples)
         return result
+
+
+def longest_pause(samples):
+    """Seconds, to the sample, that the far application got nothing; from the
+    start, so that a stream which is held up at first does not look good for
+    what comes late."""
+    if samples[-1].delivered is None:
+        return None
+    longest, since = 0.0, samples[0]
+    for s in samples[1:]:
+        if s.delivered > since.delivered:
+            since = s
+        longest = max(longest, s.at - since.at)
+    return longest
+
+
+def keep_series(args, label, samples):
+    """For a closer look: Mbit/s delivered and out of each path, over time."""
+    with open(os.path.join(args.logs, label + '.series'), 'w') as f:
+        for a, b in zip(samples, samples[1:]):
+            scale = 8e-6 / (b.at - a.at)
+            f.write('%6.2f %7.1f  %s\n' % (
+                b.at, ((b.delivered or 0) - (a.delivered or 0)) * scale,
+                ' '.join('%7.1f' % ((y - x) * scale)
+                         for x, y in zip(a.out, b.out))))
 
 
 # --------------------------------------------------------------------------
 # What the emulator carries, by UDP on all paths at once
 
+class Blaster:
+    """Fills a path with datagrams; the far end has no use for them."""
+
+    def __init__(self, lab, path):
+        self.far = lab.socket('b', socket.SOCK_DGRAM)
+        self.near = lab.socket('a', socket.SOCK_DGRAM)
+        self.far.bind((lab.addr('b', path), 0))
+        self.near.connect(self.far.getsockname())
+        self.rate = lab.paths[path].rate_bps * 1.03 / 8
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        # One call of 40 datagrams of 1472 octets, cut by the kernel (UDP_SEGMENT).
+        self.near.setsockopt(socket.IPPROTO_UDP, 103, 1472)
+        block = bytes(1472 * 40)
+        began, sent = time.monotonic(), 0
+        while not self.stopping.is_set():
+            ahead = sent / self.rate - (time.monotonic() - began)
+            if ahead > 0.001:
+                time.sleep(ahead)
+            try:
+                self.near.send(block)
+            except OSError:             # its queue is full
+                time.sleep(0.001)
+            sent += 1500 * 40
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join()
+        self.near.close()
+        self.far.close()
+
+
 def calibrate(scenario, args):
     """[(carried, limit)] a path in bits of IP packets, and wanem's core."""
     seconds = 4 if args.quick else 8
     with netlab.Lab(scenario.paths, seed=args.seed) as lab:
-        clients = []
-        for i, path in enumerate(lab.paths):
-            lab.popen('b', ['iperf3', '-s', '-1', '-p', str(PORT + i)],
-                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            wait_for(lambda: listens(lab, PORT + i), 'iperf3')
-            clients.append(lab.popen(
-                'a', ['iperf3', '-u', '-w', '4M', '-l', '1448', '-c',
-                      lab.addr('b', i), '-p', str(PORT + i), '-t',
-                      str(seconds + 2), '-b', '%d' % (path.rate_bps * 1.05)],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        time.sleep(1.5)
+        blasters = [Blaster(lab, i) for i in range(len(lab.paths))]
+        time.sleep(1)
         before = lab.stats()
         time.sleep(seconds)
         after = lab.stats()
@@ -439,8 +506,8 @@ def calibrate(scenario, args):
         for i, path in enumerate(lab.paths):
             n = (after[i, 'ab']['out_bytes'] - before[i, 'ab']['out_bytes'])
             carried.append((n * 8e6 / us, path.rate_bps * (1 - path.loss)))
-        for client in clients:
-            client.kill()
+        for b in blasters:
+            b.stop()
         core = (after['loop']['cpu_us'] - before['loop']['cpu_us']) / us
         return carried, core
 
@@ -480,6 +547,7 @@ def outage(name, args, threads=None):
         if length is not None:
             events.append((since, lab.heal))
         samples = watch(lab, program, since + tail, events)
+        keep_series(args, label, samples)
         line = sum(lab.payload_bps(i) for i in range(len(paths))) / 8
         if length is None:
             line *= 2 / 3
@@ -641,16 +709,18 @@ def run_scenario(scenario, names, args):
             notes[name] = str(e)
     for name in names:
         if name not in results:
-            print('| %s %s | %s | | | | | | %s |' % (
+            print('| %s %s | %s | | | | | | | | %s |' % (
                 scenario.name, scenario.text, name, notes[name]))
             continue
         r = results[name]
         remarks = [t for t in (judge(scenario, name, results), notes[name])
                    if t]
-        print('| %s %s | %s | %.1f | %.3f | %.1f | %s | %.2f | %s |' % (
+        print('| %s %s | %s | %.1f | %.3f | %.1f | %s | %s | %s | %.2f | %s |' % (
             scenario.name, scenario.text, name, r.rate * 8e-6, r.share,
             r.wire * 8e-6,
-            ' / '.join('%.0f' % (100 * p) for p in r.paths), r.core,
+            ' / '.join('%.0f' % (100 * p) for p in r.paths),
+            '' if r.twice is None else '%.1f' % (100 * r.twice),
+            '' if r.pause is None else '%.1f' % r.pause, r.core,
             '; '.join(remarks)))
     sys.stdout.flush()
     return ({n: r.samples for n, r in results.items()},
@@ -711,8 +781,8 @@ def run_all(args, scenarios, names, wanted):
     rows, failed = [], False
     if scenarios:
         print('\n| scenario | program | Mbit/s | share | on the wire | by path, % | '
-              'emulator, cores | |')
-        print('|---|---|---|---|---|---|---|---|')
+              'sent twice, % | longest pause, s | emulator, cores | |')
+        print('|---|---|---|---|---|---|---|---|---|---|')
     for s in scenarios:
         runs, bad = run_scenario(s, names, args)
         rows.append((s.name + ' ' + s.text, s.paths, runs))

@@ -133,6 +133,12 @@ signal()
 	kill "-$2" "$(pid "$1")"
 }
 
+# `stop NAME`: however it is, it is needed no longer.
+stop()
+{
+	kill -KILL "$(pid "$1")" 2>/dev/null || :
+}
+
 is_running()
 {
 	[ ! -e "$T/$1.end" ]

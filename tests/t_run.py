@@ -196,7 +196,14 @@ def main():
     pid = os.fork()
     if pid == 0:
         child(command, wanted, options)
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGKILL))
+
+    def kill(*_):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass                    # it has just ended
+
+    signal.signal(signal.SIGTERM, kill)
 
     # Of the program's descriptors nothing may stay open here: the pipes'
     # other ends have to see it die.
