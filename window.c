@@ -487,7 +487,8 @@ take_fresh(struct window *w, unsigned leg, uint32_t most, uint64_t now_ns,
 
 /*
  * The flight of another leg that is to be copied: the lowest in the stream
- * that is late, not acknowledged through another leg and not copied yet.
+ * that is late, not acknowledged through another leg and not copied yet.  It may
+ * be a copy itself: where that went may have turned out to be slow as well.
  */
 static struct window_flight *
 late_flight(struct window *w, unsigned number, uint64_t now_ns)
@@ -505,7 +506,7 @@ late_flight(struct window *w, unsigned number, uint64_t now_ns)
 			f = &leg->ring[(leg->head + k) & (leg->size - 1)];
 			if (now_ns - f->sent_ns < leg->late_ns)
 				break;
-			if (f->copied == f->length || f->copy || f->seq + f->length <= w->base ||
+			if (f->copied == f->length || f->seq + f->length <= w->base ||
 			    ranges_covers(&w->acked, f->seq, f->seq + f->length))
 				continue;
 			if (best == NULL || f->seq < best->seq)

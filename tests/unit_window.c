@@ -453,8 +453,8 @@ test_copies(void)
 	CHECK(take(2, 1000, true, 300 * MS, &f) == WINDOW_DATA);
 	CHECK(f.copy && !f.resend && f.seq == 0 && f.length == 1000);
 	CHECK(w.copies == 1000 && w.copied == 1000);
-	/* Once each, and a copy is not copied. */
-	w.leg[2].late_ns = 1;
+	/* Once each, and a copy only when it is late itself. */
+	w.leg[2].late_ns = 100000 * MS;
 	CHECK(take(1, 1000, true, 399 * MS, &f) == WINDOW_NONE);
 	CHECK(take(1, 1000, true, 400 * MS, &f) == WINDOW_DATA && f.seq == 1000 && f.copy);
 	CHECK(take(1, 1000, true, 9000 * MS, &f) == WINDOW_NONE);
@@ -468,6 +468,26 @@ test_copies(void)
 	CHECK(window_settled(&w));
 	down(0);
 	CHECK(window_ready(&w) == 0);
+	window_free(&w);
+}
+
+/* A copy went to a leg that turned out to be slow, too. */
+static void
+test_copy_of_copy(void)
+{
+	struct window_frame f;
+
+	open_window(256 * KIB, 16 * KIB);
+	up(0, 1);
+	up(1, 1);
+	up(2, 1);
+	source(1000);
+	w.leg[0].late_ns = w.leg[1].late_ns = 200 * MS;
+	CHECK(take(0, 1000, true, 100 * MS, &f) == WINDOW_DATA);
+	CHECK(take(1, 1000, true, 300 * MS, &f) == WINDOW_DATA && f.copy);
+	CHECK(take(2, 1000, true, 400 * MS, &f) == WINDOW_NONE);
+	CHECK(take(2, 1000, true, 500 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 0);
+	CHECK(received(2, 1, 1000) == NULL && gain == 1000 && window_settled(&w));
 	window_free(&w);
 }
 
@@ -819,6 +839,7 @@ main(int argc, char **argv)
 	test_fin();
 	test_empty();
 	test_copies();
+	test_copy_of_copy();
 	test_copies_lost();
 	test_copies_parts();
 	test_copies_hole();
