@@ -125,5 +125,6 @@ pulse_judge(struct pulse *p, uint64_t patience_ns, uint64_t now_ns, uint64_t *ag
 	p->look_ns = *again_ns;
 	if (now_ns < *again_ns)
 		return PULSE_ALIVE;
-	return p->heard_ns <= p->answered_ns ? PULSE_SILENT : PULSE_UNANSWERED;
+	/* A peer that still speaks was heard within the last period or so. */
+	return now_ns - p->heard_ns > PULSE_PERIOD_NS * 3 / 2 ? PULSE_SILENT : PULSE_UNANSWERED;
 }

@@ -28,11 +28,15 @@ told t 'report FILE'
 
 # The stream itself.
 cp "$T/in" "$T/source"
+# shellcheck disable=SC2094
+# shellcheck disable=SC2094
 start t "$V" tx 127.0.0.1 "$(port r)" report "$T/source" <"$T/source"
 ended t 1 3
 told t 'the stream itself'
 same "$T/in" "$T/source"
 echo before >"$T/both"
+# shellcheck disable=SC2094
+# shellcheck disable=SC2094
 start x "$V" rx 0 report "$T/both" </dev/null >>"$T/both"
 ended x 1 3
 [ "$(cat "$T/both")" = before ] || fail 'the consumer file was changed'
@@ -72,7 +76,8 @@ same "$T/in" "$T/out"
 "$PY" -IS "$TESTS/t_report.py" "$T/limited.json" || fail 'half a line is there'
 
 # A FIFO whose reader takes nothing, and then goes away.
-sleep 60 <"$T/fifo" &
+# shellcheck disable=SC2217
+sleep 60 <>"$T/fifo" &
 reader=$!
 rx r >"$T/out"
 source_of 60000000 rate=20000000 | tx t r report "$T/fifo"

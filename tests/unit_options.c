@@ -504,7 +504,7 @@ test_usage(void)
 	while (fgets(line, sizeof(line), f) != NULL) {
 		size_t length = strcspn(line, "\n");
 
-		CHECK(line[length] == '\n' && length <= 80);
+		CHECK(length <= 80 && line[length] == '\n');
 		CHECK(length == 0 || line[length - 1] != ' ');
 		CHECK(strchr(line, '\t') == NULL);
 		lines++;
