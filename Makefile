@@ -47,6 +47,10 @@ install: viamillipede
 	chmod 755 $(DESTDIR)$(PREFIX)/bin/viamillipede
 	cp viamillipede.1 $(DESTDIR)$(MANDIR)/man1/viamillipede.1
 	chmod 644 $(DESTDIR)$(MANDIR)/man1/viamillipede.1
+	mkdir -p $(DESTDIR)$(PREFIX)/share/viamillipede
+	cp share/report-svg share/example.svg $(DESTDIR)$(PREFIX)/share/viamillipede/
+	chmod 755 $(DESTDIR)$(PREFIX)/share/viamillipede/report-svg
+	chmod 644 $(DESTDIR)$(PREFIX)/share/viamillipede/example.svg
 
 demo: viamillipede
 	tests/demo.sh
@@ -55,6 +59,7 @@ test: viamillipede $(UNITS) $(TOOLS)
 	tests/run
 
 test-long: viamillipede $(UNITS) $(TOOLS)
+	build/simulation 1 100000
 	tests/run tests/long/*.sh
 
 # The same suite over programs built with a sanitizer, in a tree of their own.
@@ -66,6 +71,9 @@ test-tsan:
 
 bench: viamillipede $(TOOLS)
 	tests/bench.py
+
+bench-wan: viamillipede $(TOOLS)
+	tests/bench_wan.py
 
 clean:
 	rm -rf viamillipede *.o build

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Goal: fault 1. One leg is reset, on both sides, on the sender's side only, on
 # the receiver's side only, or ends early: the stream does not notice.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

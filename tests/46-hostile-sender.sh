@@ -3,6 +3,7 @@
 # offsets, reserved bits, checks, credit, floods) costs it that leg and a logged
 # reason, never the session; and what is merely odd (frames twice, overlapping,
 # out of order) is put right.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Goal: whatever a receiver says that it must not costs it that leg, and tx
 # never takes it for success.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

@@ -2,6 +2,7 @@
 # Goal: a path that is dead from the start (refused, silent, accepting and then
 # hanging up, a name that does not exist) never holds up the others, wherever it
 # stands; one that dies later is left, and its legs come home when it is back.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

@@ -143,6 +143,7 @@ test_admit(void)
 	CHECK(order_admit(&o, 0, 100) == NULL);
 	/* An end below a frame that is on its way is a lie, stored or not. */
 	CHECK(order_fin(&o, 5000) != NULL);
+	finish();
 	begin(WINDOW);
 	CHECK(order_fin(&o, 5000) == NULL);
 	CHECK(order_admit(&o, 4999, 1) == NULL);
