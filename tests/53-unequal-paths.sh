@@ -22,4 +22,5 @@ exact 20
 for path in 0 1 2; do
 	fired $path ab out_bytes 1000000
 done
-[ $rate -ge 22000 ] || fail "no faster than one path"
+# A program made slow by what watches it is not judged by its speed.
+[ "${TEST_SLOW:-1}" -gt 1 ] || [ $rate -ge 22000 ] || fail "no faster than one path"

@@ -22,5 +22,7 @@ for order in '0 1' '1 0'; do
 	echo "paths $order: $share % of the good path's rate"
 	exact 20
 	fired 1 ab in_packets $((used + 3))
-	[ $share -ge 80 ] || fail "the slow leg costs too much: $share %"
+	# A program made slow by what watches it is not judged by its speed.
+	[ "${TEST_SLOW:-1}" -gt 1 ] || [ $share -ge 80 ] ||
+	    fail "the slow leg costs too much: $share %"
 done
