@@ -83,12 +83,11 @@
 mtype = { DATA, FIN, BYE, WELCOME, STATUS, DONE };
 
 chan fwd[LEGS] = [QUEUE] of { mtype, byte, byte };
-chan bwd[LEGS] = [QUEUE] of { mtype, byte, byte, byte };
+chan bwd[LEGS] = [1] of { mtype, byte, byte, byte };
 byte deaths[LEGS];
 
 /* The sender. */
 byte base, next, end_, limit, delivered;
-bool eof;
 byte acked, lost;		/* bits by frame */
 byte slot[WINDOW];		/* what was read */
 byte up[LEGS];			/* 0 parked, 1 greeting, 2 up */
@@ -103,7 +102,7 @@ bool bye_due[LEGS];
 
 /* The receiver. */
 byte backlog[LEGS];		/* bits by incarnation: HELLOs that nobody took yet */
-byte newest[LEGS], pending[LEGS], rx_inc[LEGS];
+byte rx_inc[LEGS];		/* newest incarnation that was accepted */
 bool rx_up[LEGS];
 byte received[LEGS];		/* frames, on this incarnation */
 bool news[LEGS], done_due[LEGS];
@@ -112,14 +111,14 @@ byte stored;			/* bits by frame */
 byte kept[WINDOW];
 bool fin_seen, rx_done, rx_over;
 
-byte i, j, s, n;		/* of one step only, zero between them */
-mtype kind;
-byte a, b, c;
+/* Of one step only, so no part of a state. */
+hidden byte j, s, n;
+hidden mtype kind;
+hidden byte a, b, c;
 
 #define BIT(x)		(1 << (x))
 /* Each end of a leg's newest connection is still there for the other. */
 #define JOINED(l)	(rx_up[l] && rx_inc[l] == inc[l])
-#define EMPTY(q, l)	(len(q[l]) == 0)
 
 /* Frame s has arrived. */
 inline ACKNOWLEDGE()
@@ -176,11 +175,6 @@ inline DELIVERED(v)
 	fi
 }
 
-inline NOTHING_LEFT()
-{
-	i = 0; j = 0; s = 0; n = 0; kind = 0; a = 0; b = 0; c = 0
-}
-
 /* Leg l is down for the sender: what it held and is not acknowledged is lost. */
 inline LEG_DOWN(l)
 {
@@ -204,7 +198,7 @@ inline LEG_DOWN(l)
 	:: len(bwd[l]) > 0 -> bwd[l]?kind,a,b,c
 	:: else -> break
 	od;
-	NOTHING_LEFT()
+	skip
 }
 
 /* Leg l is down for the receiver. */
@@ -215,7 +209,7 @@ inline RX_DOWN(l)
 	:: len(fwd[l]) > 0 -> fwd[l]?kind,a,b
 	:: else -> break
 	od;
-	kind = 0; a = 0; b = 0
+	skip
 }
 
 /* Frame s goes out on leg l as one more flight; f marks a copy. */
@@ -246,173 +240,192 @@ inline COPY(l, k)
 	copies++;
 	s = flight[OTHER(l) * FLIGHTS + k];
 	flight[OTHER(l) * FLIGHTS + k] = s + 16;
-	SEND(l, 32);
-	NOTHING_LEFT()
+	SEND(l, 32)
 }
 
 #define ROOM(l)		(!JOINED(l) || nfull(fwd[l]))
 #define SENDS(l)	(up[l] == 2 && !tx_done && ROOM(l))
 #define IDLE(l)		(SENDS(l) && lost == 0)
-#define BACK(l)		(rx_up[l] && !rx_over && \
-	(up[l] == 0 || rx_inc[l] != inc[l] || nfull(bwd[l])))
+/* What the receiver says on this connection is heard by somebody. */
 #define HEARD(l)	(up[l] != 0 && rx_inc[l] == inc[l])
+#define SAYS(l)		(rx_up[l] && !rx_over && (!HEARD(l) || empty(bwd[l])))
 #define NEWS()		news[0] = rx_up[0]; news[1] = rx_up[1]
 
-/* All that can happen to leg l.  */
-inline STEPS(l)
+/* The source never keeps anybody waiting: what is not sent yet may as well not be read. */
+inline READ()
 {
-	/* DIAL */
+	do
+	:: end_ < FRAMES && end_ < base + WINDOW ->
+		slot[end_ % WINDOW] = end_;
+		end_++
+	:: else -> break
+	od;
+	skip
+}
+
+/* HELLO of incarnation k is read, and the connection is the leg's if it is new. */
+inline ACCEPT(l, k)
+{
+	backlog[l] = backlog[l] & ~BIT(k);
 	if
-	:: up[l] == 0 && !tx_done && (bound || up[OTHER(l)] != 1) && inc[l] <= DEATHS ->
-		inc[l]++;
-		backlog[l] = backlog[l] | BIT(inc[l]);
-		up[l] = 1
+	:: k > rx_inc[l] || BUG == 3 ->
+		RX_DOWN(l);
+		rx_inc[l] = k; rx_up[l] = 1;
+		news[l] = 1; done_due[l] = (rx_done && BUG != 6);
+		if
+		:: HEARD(l) -> bwd[l]!WELCOME,0,0,0
+		:: else
+		fi
+	:: else
 	fi
 }
 
+/* The stream is complete: it is closed, and every leg has DONE to say. */
+inline FINISH()
+{
+	if
+	:: fin_seen && !rx_done && (cursor == FRAMES ||
+	    (BUG == 4 && stored == BIT(FRAMES) - BIT(cursor))) ->
+		rx_done = 1;
+		done_due[0] = rx_up[0]; done_due[1] = rx_up[1]
+	:: else
+	fi
+}
+
+inline TAKE(l)
+{
+	fwd[l]?kind,a,b;
+	if
+	:: kind == DATA ->
+		assert(a < cursor + WINDOW && a < FRAMES);
+		received[l]++;
+		NEWS();
+		if
+		:: a >= cursor && (stored & BIT(a)) == 0 ->
+			stored = stored | BIT(a);
+			kept[a % WINDOW] = b
+		:: else
+		fi
+	:: kind == FIN ->
+		assert(a == FRAMES);
+		fin_seen = 1;
+		FINISH()
+	:: kind == BYE ->
+		assert(rx_done);
+		rx_over = 1
+	fi
+}
+
+inline HEAR(l)
+{
+	bwd[l]?kind,a,b,c;
+	if
+	:: kind == WELCOME ->		/* GOT_WELCOME */
+		assert(up[l] == 1);
+		up[l] = 2; bound = 1; bye_due[l] = tx_done
+	:: kind == STATUS ->
+		assert(up[l] == 2);
+		j = 0; RECEIVED(b);
+		j = 1; RECEIVED(c);
+		DELIVERED(a);
+		READ()
+	:: kind == DONE ->		/* GOT_DONE */
+		assert(end_ == FRAMES && a == FRAMES);
+		assert(rx_done && cursor == FRAMES);
+		if
+		:: !tx_done -> bye_due[0] = (up[0] == 2); bye_due[1] = (up[1] == 2)
+		:: else
+		fi;
+		tx_done = 1
+	fi
+}
+
+/* All that can happen to a leg, at both ends. */
+proctype leg(byte l)
+{
+end:	do
+	/* DIAL */
+	:: d_step { up[l] == 0 && !tx_done && inc[l] <= DEATHS &&
+	    (bound || up[OTHER(l)] != 1) ->
+		inc[l]++;
+		backlog[l] = backlog[l] | BIT(inc[l]);
+		up[l] = 1 }
+	/* It dies, and the sender is first to see it; or sees that the other did. */
+	:: d_step { up[l] != 0 && deaths[l] < DEATHS &&
+	    !(rx_inc[l] == inc[l] && !rx_up[l]) -> deaths[l]++; LEG_DOWN(l) }
+	:: d_step { up[l] != 0 && rx_inc[l] == inc[l] && !rx_up[l] -> LEG_DOWN(l) }
+	/* It dies, and the receiver is first to see it; or sees that the other did. */
+	:: d_step { JOINED(l) && up[l] != 0 && deaths[l] < DEATHS -> deaths[l]++; RX_DOWN(l) }
+	:: d_step { rx_up[l] && (up[l] == 0 || rx_inc[l] != inc[l]) -> RX_DOWN(l) }
+	/* The backlog is read in any order. */
+	:: d_step { !rx_over && (backlog[l] & BIT(1)) != 0 -> ACCEPT(l, 1) }
+	:: d_step { !rx_over && (backlog[l] & BIT(2)) != 0 -> ACCEPT(l, 2) }
+	:: d_step { !rx_over && (backlog[l] & BIT(3)) != 0 -> ACCEPT(l, 3) }
+	/* The sender sends what was lost, what is new, FIN, copies. */
+	:: d_step { SENDS(l) && lost != 0 ->
+		s = 0;
+		do
+		:: (lost & BIT(s)) == 0 -> s++
+		:: else -> break
+		od;
+		lost = lost & ~BIT(s);
+		SEND(l, 0) }
+	:: d_step { IDLE(l) && next < end_ && next < limit -> s = next; next++; SEND(l, 0) }
+	:: d_step { IDLE(l) && next == FRAMES && !fin_said[l] ->
+		fin_said[l] = 1;
+		if
+		:: JOINED(l) -> fwd[l]!FIN,FRAMES,0
+		:: else
+		fi }
+	:: d_step { IDLE(l) && copies < COPIES && MAY_COPY(l, 0) -> COPY(l, 0) }
+	:: d_step { IDLE(l) && copies < COPIES && MAY_COPY(l, 1) -> COPY(l, 1) }
+	:: d_step { up[l] == 2 && bye_due[l] && ROOM(l) ->	/* SAY_BYE */
+		bye_due[l] = 0;
+		if
+		:: JOINED(l) -> fwd[l]!BYE,0,0
+		:: else
+		fi }
+	/* The receiver reads, and speaks. */
+	:: d_step { rx_up[l] && !rx_over && nempty(fwd[l]) -> TAKE(l) }
+	:: d_step { SAYS(l) && news[l] ->		/* SAY_STATUS */
+		news[l] = 0;
+		if
+		:: HEARD(l) -> bwd[l]!STATUS,cursor,rx_inc[0] * 16 + received[0],
+		    rx_inc[1] * 16 + received[1]
+		:: else
+		fi }
+	:: d_step { SAYS(l) && !news[l] && done_due[l] ->
+		done_due[l] = 0;
+		if
+		:: HEARD(l) -> bwd[l]!DONE,FRAMES,0,0
+		:: else
+		fi }
+	/* The sender reads. */
+	:: d_step { up[l] != 0 && nempty(bwd[l]) -> HEAR(l) }
+	od
+}
+
+/* What is not of a leg: the writer, and how it ends. */
 init
 {
+	d_step { READ() }
+	run leg(0);
+	run leg(1);
 	do
-	/* READ */
-	:: d_step { end_ < FRAMES && end_ < base + WINDOW ->
-		slot[end_ % WINDOW] = end_; end_++ }
-	:: d_step { end_ == FRAMES && !eof -> eof = 1 }
-
-#define LEG(l)								\
-	/* DIAL */							\
-	:: d_step { up[l] == 0 && !tx_done && inc[l] <= DEATHS &&	\
-		(bound || up[OTHER(l)] != 1) ->				\
-		inc[l]++; backlog[l] = backlog[l] | BIT(inc[l]); up[l] = 1 } \
-	/* The sender is first to see that it died, or sees it later. */ \
-	:: d_step { up[l] != 0 && !tx_over && deaths[l] < DEATHS &&	\
-		!(rx_inc[l] == inc[l] && !rx_up[l]) ->			\
-		deaths[l]++; LEG_DOWN(l) }				\
-	:: d_step { up[l] != 0 && rx_inc[l] == inc[l] && !rx_up[l] -> LEG_DOWN(l) } \
-	/* So with the receiver. */					\
-	:: d_step { JOINED(l) && up[l] != 0 && deaths[l] < DEATHS ->	\
-		deaths[l]++; RX_DOWN(l) }				\
-	:: d_step { rx_up[l] && (up[l] == 0 || rx_inc[l] != inc[l]) -> RX_DOWN(l) } \
-	/* ACCEPT, in any order. */					\
-	:: d_step { !rx_over && (backlog[l] & 2) != 0 -> ACCEPT(l, 1) }	\
-	:: d_step { !rx_over && (backlog[l] & 4) != 0 -> ACCEPT(l, 2) }	\
-	:: d_step { !rx_over && (backlog[l] & 8) != 0 -> ACCEPT(l, 3) }	\
-	/* SWITCH */							\
-	:: d_step { !rx_over && pending[l] != 0 ->			\
-		RX_DOWN(l);						\
-		rx_inc[l] = pending[l]; pending[l] = 0; rx_up[l] = 1;	\
-		news[l] = 1; done_due[l] = (rx_done && BUG != 6);	\
-		if							\
-		:: HEARD(l) -> bwd[l]!WELCOME,0,0,0			\
-		:: else							\
-		fi }							\
-	/* SEND: what was lost, what is new, FIN, a copy. */		\
-	:: d_step { SENDS(l) && lost != 0 ->				\
-		s = 0;							\
-		do							\
-		:: (lost & BIT(s)) == 0 -> s++				\
-		:: else -> break					\
-		od;							\
-		lost = lost & ~BIT(s);					\
-		SEND(l, 0); NOTHING_LEFT() }				\
-	:: d_step { IDLE(l) && next < end_ && next < limit ->		\
-		s = next; next++; SEND(l, 0); NOTHING_LEFT() }		\
-	:: d_step { IDLE(l) && eof && next == end_ && !fin_said[l] ->	\
-		fin_said[l] = 1;					\
-		if							\
-		:: JOINED(l) -> fwd[l]!FIN,end_,0			\
-		:: else							\
-		fi }							\
-	:: d_step { IDLE(l) && copies < COPIES && MAY_COPY(l, 0) -> COPY(l, 0) } \
-	:: d_step { IDLE(l) && copies < COPIES && MAY_COPY(l, 1) -> COPY(l, 1) } \
-	/* TAKE */							\
-	:: d_step { rx_up[l] && !rx_over && len(fwd[l]) > 0 ->		\
-		fwd[l]?kind,a,b;					\
-		if							\
-		:: kind == DATA ->					\
-			assert(a < cursor + WINDOW);			\
-			assert(!fin_seen || a < FRAMES);		\
-			received[l]++;					\
-			NEWS();						\
-			if						\
-			:: a >= cursor && (stored & BIT(a)) == 0 ->	\
-				stored = stored | BIT(a);		\
-				kept[a % WINDOW] = b			\
-			:: else						\
-			fi						\
-		:: kind == FIN -> assert(a == FRAMES); fin_seen = 1	\
-		:: kind == BYE -> assert(rx_done); rx_over = 1		\
-		fi;							\
-		NOTHING_LEFT() }					\
-	/* SAY_STATUS */						\
-	:: d_step { BACK(l) && news[l] ->				\
-		news[l] = 0;						\
-		if							\
-		:: HEARD(l) -> bwd[l]!STATUS,cursor,			\
-			rx_inc[0] * 16 + received[0], rx_inc[1] * 16 + received[1] \
-		:: else							\
-		fi }							\
-	:: d_step { BACK(l) && done_due[l] && !news[l] ->		\
-		done_due[l] = 0;					\
-		if							\
-		:: HEARD(l) -> bwd[l]!DONE,FRAMES,0,0			\
-		:: else							\
-		fi }							\
-	/* GOT_WELCOME, its statuses, GOT_DONE */			\
-	:: d_step { up[l] != 0 && len(bwd[l]) > 0 ->			\
-		bwd[l]?kind,a,b,c;					\
-		if							\
-		:: kind == WELCOME ->					\
-			assert(up[l] == 1);				\
-			up[l] = 2; bound = 1; bye_due[l] = tx_done	\
-		:: kind == STATUS ->					\
-			assert(up[l] == 2);				\
-			j = 0; RECEIVED(b);				\
-			j = 1; RECEIVED(c);				\
-			DELIVERED(a)					\
-		:: kind == DONE ->					\
-			assert(eof && a == end_);			\
-			assert(rx_done && cursor == FRAMES);		\
-			bye_due[0] = (up[0] == 2 && !tx_done) || bye_due[0]; \
-			bye_due[1] = (up[1] == 2 && !tx_done) || bye_due[1]; \
-			tx_done = 1					\
-		fi;							\
-		NOTHING_LEFT() }					\
-	/* SAY_BYE */							\
-	:: d_step { up[l] == 2 && bye_due[l] && ROOM(l) ->		\
-		bye_due[l] = 0;						\
-		if							\
-		:: JOINED(l) -> fwd[l]!BYE,0,0				\
-		:: else							\
-		fi }
-
-#define ACCEPT(l, k)							\
-		backlog[l] = backlog[l] & ~BIT(k);			\
-		if							\
-		:: k > newest[l] || BUG == 3 -> newest[l] = k; pending[l] = k \
-		:: else							\
-		fi
-
-	LEG(0)
-	LEG(1)
-
-	/* WRITE */
-	:: d_step { (stored & BIT(cursor)) != 0 ->
+	:: d_step { (stored & BIT(cursor)) != 0 ->		/* WRITE */
 		assert(kept[cursor % WINDOW] == cursor);
 		stored = stored & ~BIT(cursor);
 		cursor++;
-		NEWS() }
-	/* FINISH */
-	:: d_step { fin_seen && !rx_done &&
-		(cursor == FRAMES || (BUG == 4 && stored == BIT(FRAMES) - BIT(cursor))) ->
-		rx_done = 1;
-		done_due[0] = rx_up[0]; done_due[1] = rx_up[1] }
-
-	/* The sender's farewell is over, said or not; then its connections are. */
+		NEWS();
+		FINISH() }
+	/* The sender's farewell is over, whatever of it was said; so are its legs. */
 	:: d_step { tx_done && !tx_over ->
-		tx_over = 1; LEG_DOWN(0); LEG_DOWN(1); backlog[0] = 0; backlog[1] = 0 }
-	/* The receiver keeps its verdict for a while, in case BYE was lost. */
-	:: d_step { tx_over && rx_done && !rx_over &&
-		EMPTY(fwd, 0) && EMPTY(fwd, 1) -> rx_over = 1 }
+		tx_over = 1;
+		LEG_DOWN(0); LEG_DOWN(1);
+		backlog[0] = 0; backlog[1] = 0 }
+	/* BYE was lost, and the receiver has kept its verdict for long enough. */
+	:: d_step { tx_over && rx_done && !rx_over && empty(fwd[0]) && empty(fwd[1]) ->
+		rx_over = 1 }
 	:: tx_over && rx_over -> break
 	od
 }
