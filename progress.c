@@ -200,18 +200,29 @@ progress_open(struct progress *p, bool forced, bool quiet)
 	p->plain = !p->escapes || (no != NULL && no[0] != '\0');
 }
 
+#ifdef TIOCGWINSZ
+static long
+terminal_columns(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+#else
+static long
+terminal_columns(void)
+{
+	return 0;
+}
+#endif
+
 /* Columns that may be used: the last one would make some terminals wrap. */
 static size_t
 columns(const struct progress *p)
 {
 	const char *said = getenv("COLUMNS");
-	long n = 0;
-#ifdef TIOCGWINSZ
-	struct winsize size;
+	long n = p->terminal ? terminal_columns() : 0;
 
-	if (p->terminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
-		n = size.ws_col;
-#endif
 	if (n == 0 && said != NULL)
 		n = strtol(said, NULL, 10);
 	return n > 1 && n < 10000 ? (size_t)n - 1 : n == 1 ? 0 : COLUMNS - 1;

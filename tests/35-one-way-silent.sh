@@ -2,7 +2,7 @@
 # Goal: fault 6. A leg is silent in one direction only, or all are: whichever it
 # is, both sides find it dead and go on with new ones.
 # waits
-# limit: 90
+# limit: 150
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

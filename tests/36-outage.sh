@@ -3,6 +3,7 @@
 # status 4 and a reason, also when connections can still be made and greeted
 # but carry nothing; the consumer gets its end of file.
 # waits
+# limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

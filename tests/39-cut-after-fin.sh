@@ -2,7 +2,7 @@
 # Goal: fault 19. All legs are cut between FIN and DONE, or between DONE and
 # BYE, by a reset or an end of file: the data is right and so is each status.
 # waits
-# limit: 90
+# limit: 150
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Goal: fault 22. The empty stream and a single byte, with the first connection
 # reset in the middle of HELLO, WELCOME, the first frame, FIN or DONE.
-# limit: 90
+# limit: 150
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

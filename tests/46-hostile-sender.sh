@@ -4,6 +4,7 @@
 # reason, never the session; and what is merely odd (frames twice, overlapping,
 # out of order) is put right.
 # waits
+# limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

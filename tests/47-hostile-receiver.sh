@@ -2,6 +2,7 @@
 # Goal: whatever a receiver says that it must not costs it that leg, and tx
 # never takes it for success.
 # waits
+# limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

@@ -3,6 +3,7 @@
 # hanging up, a name that does not exist) never holds up the others, wherever it
 # stands; one that dies later is left, and its legs come home when it is back.
 # waits
+# limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 
