@@ -602,21 +602,46 @@ rx_state(struct rx *rx, struct rx_state *state)
 
 /* The consumer */
 
-/* How many octets the consumer has not taken yet; 0 where nobody can tell. */
+/* Octets in a pipe, or sent by a socket, that were not taken; 0 where nobody can tell. */
+#ifdef FIONREAD
 static int
-undrained(const struct rx *rx)
+pipe_holds(int fd)
 {
 	int n = 0;
 
-#ifdef FIONREAD
-	if (rx->pipe && ioctl(rx->fd, FIONREAD, &n) == -1)
-		n = 0;
+	return ioctl(fd, FIONREAD, &n) == -1 ? 0 : n;
+}
+#else
+static int
+pipe_holds(int fd)
+{
+	(void)fd;
+	return 0;
+}
 #endif
+
 #ifdef SIOCOUTQ
-	if (rx->socket && ioctl(rx->fd, SIOCOUTQ, &n) == -1)
-		n = 0;
+static int
+socket_holds(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, SIOCOUTQ, &n) == -1 ? 0 : n;
+}
+#else
+static int
+socket_holds(int fd)
+{
+	(void)fd;
+	return 0;
+}
 #endif
-	return n;
+
+/* How many octets the consumer has not taken yet. */
+static int
+undrained(const struct rx *rx)
+{
+	return rx->pipe ? pipe_holds(rx->fd) : rx->socket ? socket_holds(rx->fd) : 0;
 }
 
 /* Failure */

@@ -339,7 +339,7 @@ tx_fin(struct tx *tx, struct fin *fin)
 /* Legs come and go */
 
 static void
-wake_all(struct leg *const list[], unsigned n)
+wake_all(struct leg *list[], unsigned n)
 {
 	while (n > 0)
 		wake_signal(&list[--n]->wake);

@@ -519,19 +519,16 @@ OUTAGE = {'g': (['60M/40ms'] * 3, 'path 1 both cut', None),
           'h': (['200M/30ms'], 'path 0 both cut', 15)}
 
 
-def back_after(samples, since, level, window=1.0):
-    """Seconds after `since' until a window begins whose mean, and that of each
-    later one, reaches the level in octets a second; None: never."""
+def back_after(samples, since, level, window=2.0):
+    """Seconds after `since' until the first window begins whose mean reaches
+    the level in octets a second; None: never.  Delivery in order comes in
+    bursts, so a single sample says nothing."""
     width = round(window / SAMPLE_S)
-    good = None
-    for i in range(len(samples) - 1 - width, -1, -1):
-        a, b = samples[i], samples[i + width]
-        if a.at < since:
-            break
-        if (b.delivered - a.delivered) / (b.at - a.at) < level:
-            break
-        good = a.at - since
-    return good
+    for a, b in zip(samples, samples[width:]):
+        if a.at >= since and \
+                (b.delivered - a.delivered) / (b.at - a.at) >= level:
+            return a.at - since
+    return None
 
 
 def outage(name, args, threads=None):
