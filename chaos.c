@@ -156,8 +156,10 @@ bool
 chaos_corrupt(struct chaos_leg *c, size_t octets, size_t *bit)
 {
 	if (c->spec == NULL || (c->spec->kinds & CHAOS_CORRUPT) == 0 || octets == 0 ||
-	    (c->frames + 1) % c->spec->every != 0)
+	    (c->frames + 1) % c->spec->every != 0 || c->spoilt == c->frames + 1)
 		return false;
+	/* Once: at the receiver a spoilt frame is never complete, nor counted. */
+	c->spoilt = c->frames + 1;
 	*bit = (size_t)(roll(c) % (octets * 8));
 	happened(c, CHAOS_CORRUPT);
 	log_line(LOG_LOSS, "chaos: corrupt bit %zu of a payload", *bit);

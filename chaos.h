@@ -40,6 +40,7 @@ struct chaos_leg {
 	const struct chaos_spec *spec;	/* NULL = off */
 	uint64_t random;
 	uint64_t frames;
+	uint64_t spoilt;	/* number of the frame that was corrupted last */
 	unsigned next;		/* the kind that comes next, one bit */
 	atomic_uint done[CHAOS_KINDS];	/* how often each kind happened; any thread reads */
 };
