@@ -69,13 +69,14 @@ inflow_drain(struct leg *leg)
 static enum inflow_result
 take(struct leg *leg, struct iovec *iov, unsigned count, size_t *n)
 {
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
+	struct msghdr msg = { 0 };
 	ssize_t got;
 
 	if (leg->chaos.spec != NULL) {
 		iov[0].iov_len = chaos_length(&leg->chaos, iov[0].iov_len);
-		msg.msg_iovlen = 1;
+		count = 1;
 	}
+	net_pieces(&msg, iov, count);
 	do
 		got = recvmsg(leg->fd, &msg, MSG_DONTWAIT);
 	while (got == -1 && errno == EINTR);

@@ -20,8 +20,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#ifdef __linux__
+#ifdef __has_include
+#if __has_include(<linux/sockios.h>)
 #include <linux/sockios.h>
+#endif
 #endif
 
 #include "lock.h"

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL	0	/* SIGPIPE is ignored all the same */
@@ -91,6 +92,16 @@ struct net_info {
 
 /* What the system tells of a connection; zeros where it does not. */
 void net_info(int fd, struct net_info *info);
+
+/* A message of n pieces; how wide the number is differs between systems. */
+static inline void
+net_pieces(struct msghdr *msg, struct iovec *iov, unsigned n)
+{
+	msg->msg_iov = iov;
+	msg->msg_iovlen = 0;
+	while (n-- > 0)
+		msg->msg_iovlen++;
+}
 
 /* Some octets wait to be read. */
 bool net_readable(int fd);

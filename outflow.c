@@ -252,7 +252,7 @@ static enum outflow_result
 push(struct leg *leg)
 {
 	struct iovec iov[3];
-	struct msghdr msg = { .msg_iov = iov };
+	struct msghdr msg = { 0 };
 	ssize_t n;
 	unsigned count;
 
@@ -260,7 +260,7 @@ push(struct leg *leg)
 		count = gather(&leg->out, iov);
 		if (leg->chaos.spec != NULL)
 			shorten(leg, iov, &count);
-		msg.msg_iovlen = count;
+		net_pieces(&msg, iov, count);
 		n = sendmsg(leg->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n == -1 && errno == EINTR)
 			continue;

@@ -18,8 +18,10 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __linux__
+#ifdef __has_include
+#if __has_include(<linux/sockios.h>)
 #include <linux/sockios.h>
+#endif
 #endif
 
 #include "digest.h"
