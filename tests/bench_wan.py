@@ -342,7 +342,7 @@ class Result:
     wire: float                 # octets of IP packets a second
     paths: list                 # share of them
     core: float                 # of the emulator
-    pause: float = None         # longest time without anything delivered
+    pause: float = None         # longest time at under a tenth of it
     twice: float = None         # octets sent again, as a share
     note: str = ''
 
@@ -430,17 +430,16 @@ def run_one(scenario, name, args):
 
 
 def longest_pause(samples):
-    """Seconds, to the sample, that the far application got nothing; from the
-    start, so that a stream which is held up at first does not look good for
-    what comes late."""
+    """The longest time, in seconds, over which the far application got less
+    than a tenth of its mean rate; None: it cannot say.  From the start, so that
+    a stream which is held up at first does not look good for what comes late."""
     if samples[-1].delivered is None:
         return None
-    longest, since = 0.0, samples[0]
-    for s in samples[1:]:
-        if s.delivered > since.delivered:
-            since = s
-        longest = max(longest, s.at - since.at)
-    return longest
+    tenth = samples[-1].delivered / samples[-1].at / 10
+    return max((b.at - a.at for i, a in enumerate(samples)
+                for b in samples[i + 1:]
+                if b.delivered - a.delivered < tenth * (b.at - a.at)),
+               default=0.0)
 
 
 def keep_series(args, label, samples):
