@@ -244,6 +244,7 @@ length_judge(const struct frame *frame)
 		good = n >= FRAME_FAIL_SIZE && n <= FRAME_FAIL_SIZE + FRAME_TEXT_MAX;
 		break;
 	case FRAME_BYE:
+	case FRAME_LEAVE:
 		good = n == 0;
 		break;
 	}
@@ -274,7 +275,7 @@ frame_decode(struct frame *frame, const uint8_t in[FRAME_HEADER])
 	memset(frame, 0, sizeof(*frame));
 	if (get32(in + 20) != crc32c(0, in, 20))
 		return "the header's check differs";
-	if (in[0] < FRAME_DATA || in[0] > FRAME_BYE)
+	if (in[0] < FRAME_DATA || in[0] > FRAME_LEAVE)
 		return "unknown type";
 	if (get16(in + 2) != 0)
 		return "reserved octets are not zero";
@@ -445,10 +446,11 @@ const char *
 frame_name(enum frame_type type)
 {
 	static const char *const name[] = {
-		"?", "DATA", "FIN", "STATUS", "HEARTBEAT", "DONE", "FAIL", "BYE"
+		"?", "DATA", "FIN", "STATUS", "HEARTBEAT", "DONE", "FAIL", "BYE",
+		"LEAVE"
 	};
 
-	return name[type >= FRAME_DATA && type <= FRAME_BYE ? type : 0];
+	return name[type >= FRAME_DATA && type <= FRAME_LEAVE ? type : 0];
 }
 
 const char *

@@ -86,7 +86,11 @@
  *	2-3	reserved, 0
  *	4-	text, UTF-8, at most 4096 octets
  *
- *	BYE has no payload.  Payloads other than DATA's always have a check.
+ *	BYE and LEAVE have no payload.  After LEAVE, nothing of the speaker's is
+ *	under way on this leg and nothing more comes: it closes on purpose, and is
+ *	not a loss.
+ *
+ *	Payloads other than DATA's always have a check.
  */
 #ifndef FRAME_H
 #define FRAME_H
@@ -118,7 +122,8 @@ enum frame_type {
 	FRAME_HEARTBEAT = 4,
 	FRAME_DONE = 5,
 	FRAME_FAIL = 6,
-	FRAME_BYE = 7
+	FRAME_BYE = 7,
+	FRAME_LEAVE = 8
 };
 
 #define FRAME_CHECKED	0x01	/* flags: the payload's check is set */

@@ -36,7 +36,8 @@ struct rx;
  *	DIALLING	PARKED		no address answered
  *	GREETING	UP		WELCOME was received, or is sent
  *	GREETING	PARKED		refused, or no answer in time
- *	UP		PARTING		the session ends: last words are sent
+ *	UP		PARTING		the session ends, or the leg goes home: last
+ *					words are sent
  *	UP		PARKED		reset, silent, broken rules, replaced
  *	PARTING		PARKED		end of file, or a second is over
  *	PARKED		OVER		the session is over
@@ -59,13 +60,14 @@ enum leg_state {
 #define DUE_BYE		0x20u
 #define DUE_PART	0x40u	/* then shut down, read to the end, close */
 #define DUE_CLOSE	0x80u	/* replaced by its newer self: close now */
+#define DUE_HOME	0x100u	/* its own path is back: finish here and dial it */
 
 struct leg {
 	struct session *session;	/* [I] */
 	struct tx *tx;			/* [I] or NULL: no stream goes out here */
 	struct rx *rx;			/* [I] or NULL: no stream comes in here */
 	unsigned number;		/* [I] */
-	unsigned home;			/* [I] sender: the path it belongs to */
+	unsigned home;			/* [s] sender: the path it belongs to */
 	struct wake wake;
 	atomic_uint due;		/* [a] DUE_ bits */
 	atomic_int state;		/* [a] enum leg_state; [t] changes it */
@@ -76,6 +78,8 @@ struct leg {
 	struct hello pending;		/* [s] */
 	char pending_name[NET_NAME];	/* [s] */
 	uint32_t newest;		/* [s] highest incarnation seen or used */
+	uint64_t joined_ns;		/* [s] receiver: begin of the second in which it */
+	unsigned joins;			/* [s] joined so often */
 
 	int fd;				/* [t] owned; -1 while there is none */
 	char name[NET_NAME];		/* [t] the peer's address */
@@ -88,6 +92,7 @@ struct leg {
 	bool checked;			/* [t] payloads of the stream have checks */
 	uint64_t up_ns;			/* [t] since when */
 	bool carried;			/* [t] the receiver has some of the stream by it */
+	bool leaving;			/* [t] closes on purpose, by our word or the peer's */
 	uint64_t part_ns;		/* [t] parting ends then */
 	uint64_t control_ns;		/* [t] begin of the second in which these came: */
 	unsigned controls;		/* [t] control frames */

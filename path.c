@@ -11,6 +11,7 @@
 #define PATIENCE_FIRST	5000		/* milliseconds; doubles up to the last */
 #define PATIENCE_LAST	40000
 #define PATIENCE_BRIEF	2000
+#define STAYS_NS	(2 * SECOND)	/* a path that is up so long is back */
 
 void
 paths_init(struct paths *p, unsigned count, unsigned legs, uint64_t now_ns)
@@ -141,8 +142,10 @@ paths_ended(struct paths *p, unsigned path)
 }
 
 void
-paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns)
+paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns, uint64_t now_ns)
 {
+	if (p->path[path].up == 0)
+		p->path[path].since_ns = now_ns;
 	p->path[path].rtt_ns = rtt_ns;
 	/* The others need not wait for their turn any more. */
 	p->path[path].next_ns = 0;
@@ -210,6 +213,14 @@ paths_refused(struct paths *p, unsigned path, uint32_t refused, unsigned address
 		all |= 1u << i % 32;
 	failed(p, path, (h->refused & all) == all ? PATH_REFUSED : PATH_DEAD, false, random,
 	    now_ns);
+}
+
+bool
+paths_call_home(const struct paths *p, unsigned home, unsigned path, uint64_t now_ns)
+{
+	const struct path *h = &p->path[home];
+
+	return path != home && h->up > 0 && now_ns - h->since_ns >= STAYS_NS;
 }
 
 bool

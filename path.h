@@ -9,8 +9,9 @@
  * scout: it joins alone, it goes on dialling while the path is dead, and the
  * others follow only when the path is open and more legs are wanted.  While no
  * leg is up at all, every leg may dial, one after the other, so that a dial that
- * hangs holds up nothing.  With more paths than legs a scout has several paths and goes from one to the next
- * with each failure.
+ * hangs holds up nothing.  The other legs of a dead path work on the best one
+ * that is open, and go home when their own is back.  With more paths than legs a
+ * scout has several paths and goes from one to the next with each failure.
  */
 #ifndef PATH_H
 #define PATH_H
@@ -35,6 +36,7 @@ struct path {
 	unsigned wanted;	/* legs that should be */
 	unsigned failures;	/* in a row */
 	unsigned patience_ms;	/* of the next connect and greeting, while all is unknown */
+	uint64_t since_ns;	/* that one is up */
 	uint64_t rtt_ns;	/* of the last greeting that was answered; 0 = none was */
 	uint64_t next_ns;	/* no dial before */
 	uint32_t refused;	/* addresses of the name that refused, one bit each */
@@ -80,7 +82,7 @@ unsigned paths_again_ms(const struct paths *p, unsigned leg, uint64_t now_ns);
  * A leg joined; was lost again, after it had been of use (it carried some of
  * the stream, or was up for a second) or not; or did not get that far.
  */
-void paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns);
+void paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns, uint64_t now_ns);
 void paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, uint64_t now_ns);
 void paths_failed(struct paths *p, unsigned path, bool slow, uint64_t random, uint64_t now_ns);
 /*
@@ -92,6 +94,12 @@ void paths_refused(struct paths *p, unsigned path, uint32_t refused, unsigned ad
 
 /* Where a scout with several paths goes after a failure. */
 unsigned paths_rotate(const struct paths *p, unsigned leg, unsigned path);
+
+/*
+ * A leg that is up on `path' should leave it for its own, which answers again
+ * and has shown for a while that it stays.
+ */
+bool paths_call_home(const struct paths *p, unsigned home, unsigned path, uint64_t now_ns);
 
 /* Every path was tried, and the last word of each was a refusal. */
 bool paths_all_refused(const struct paths *p);

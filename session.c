@@ -25,6 +25,7 @@
 #define TUNE_NS		(SECOND / 10)	/* while data flows */
 #define WINDOW_MOST	((uint64_t)512 << 20)
 #define DEFAULT_FRAME	(1u << 20)
+#define JOINS_MOST	500u		/* of one leg in a second */
 
 static const char *
 state_name(enum session_state state)
@@ -371,7 +372,7 @@ session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns)
 	}
 	if (s->sender) {
 		dial_over_locked(s, leg);
-		paths_joined(&s->paths, leg->path, rtt_ns);
+		paths_joined(&s->paths, leg->path, rtt_ns, now);
 		nudge_locked(s);
 	}
 	lock_drop(&s->lock);
@@ -391,14 +392,14 @@ session_leg_down(struct session *s, struct leg *leg, const char *why)
 {
 	static struct log_limit lost = LOG_LIMIT("legs lost"), none = LOG_LIMIT("no leg is up");
 	uint64_t now = clock_now_ns();
-	bool useful = leg->carried || now - leg->up_ns >= SECOND;
+	bool useful = leg->carried || leg->leaving || now - leg->up_ns >= SECOND;
 	bool closing, suspended = false;
 	unsigned up;
 
 	lock_take(&s->lock);
 	up = --s->up;
 	closing = s->state == SESSION_CLOSING || s->state == SESSION_OVER;
-	if (!closing)
+	if (!closing && !leg->leaving)
 		s->losses++;
 	if (s->sender)
 		paths_left(&s->paths, leg->path, useful, leg->random, now);
@@ -413,7 +414,7 @@ session_leg_down(struct session *s, struct leg *leg, const char *why)
 		nudge_locked(s);
 	lock_wake_all(&s->changed);
 	lock_drop(&s->lock);
-	if (!closing)
+	if (!closing && !leg->leaving)
 		log_limited(&lost, LOG_LOSS, "leg %u to %s lost: %s (%u up)", leg->number,
 		    leg->name, why, up);
 	if (suspended)
@@ -478,8 +479,8 @@ dial_failed(struct session *s, struct leg *leg, bool refused, bool slow)
 	else
 		paths_failed(&s->paths, leg->path, slow, leg->random, now);
 	dial_over_locked(s, leg);
-	lock_drop(&s->lock);
 	leg->home = paths_rotate(&s->paths, leg->number, leg->home);
+	lock_drop(&s->lock);
 }
 
 void
@@ -487,21 +488,29 @@ session_dial_failed(struct session *s, struct leg *leg, const char *why, bool sl
 {
 	static struct log_limit failed = LOG_LIMIT("dials failed");
 	const struct options_path *path = &s->options->paths[leg->path];
+	char rest[32];
 	unsigned up, wanted;
+	uint64_t now, next;
 	bool closing;
-	double rest;
 
 	dial_failed(s, leg, false, slow);
 	lock_take(&s->lock);
 	closing = s->verdict != VERDICT_NONE;
 	up = s->up;
 	wanted = s->paths.path[leg->path].wanted;
-	rest = (double)(s->paths.path[leg->path].next_ns - clock_now_ns()) / (double)SECOND;
+	next = s->paths.path[leg->path].next_ns;
 	lock_drop(&s->lock);
-	if (!closing)
-		log_limited(&failed, LOG_LOSS,
-	    "cannot connect to %s:%s%s%s: %s; retrying in %.1f s (%u of at least %u legs up)",
-	    path->host, path->port, path->from[0] != '\0' ? " from " : "", path->from, why, rest > 0 && rest < 60 ? rest : 0, up, wanted);
+	if (closing)
+		return;
+	now = clock_now_ns();
+	if (next > now + SECOND / 20)
+		snprintf(rest, sizeof(rest), "in %.1f s", (double)(next - now) / (double)SECOND);
+	else
+		snprintf(rest, sizeof(rest), "now");
+	log_limited(&failed, LOG_LOSS,
+	    "cannot connect to %s:%s%s%s: %s; retrying %s (%u of at least %u legs up)",
+	    path->host, path->port, path->from[0] != '\0' ? " from " : "", path->from, why,
+	    rest, up, wanted);
 }
 
 /*
@@ -749,15 +758,30 @@ adopt_locked(struct session *s, const struct hello *h, struct refuse *r, uint64_
 	return true;
 }
 
+/* However often an honest leg is cut, it joins less often than this. */
+static bool
+joins_too_often(struct leg *leg, uint64_t now)
+{
+	if (now - leg->joined_ns >= SECOND) {
+		leg->joined_ns = now;
+		leg->joins = 0;
+	}
+	return ++leg->joins > JOINS_MOST;
+}
+
 /* Give the connection to the leg's thread, and make one for it if it is new. */
 static bool
 hand_over_locked(struct session *s, const struct hello *h, int fd, const char *name,
-    struct refuse *r)
+    struct refuse *r, uint64_t now)
 {
 	struct leg *leg = s->leg[h->leg];
 
 	if (h->incarnation <= leg->newest)
 		return refuse(r, REFUSE_STALE, "");
+	if (joins_too_often(leg, now)) {
+		leg_due(leg, DUE_CLOSE);
+		return refuse(r, REFUSE_STALE, "and it joins too often");
+	}
 	if (!leg->running) {
 		int error = worker_start(leg);
 
@@ -798,7 +822,7 @@ session_admit(struct session *s, const struct hello *h, int fd, const char *name
 	if (good && ((h->required & FEATURE_CHECKSUM) != 0) != s->checked)
 		good = refuse(r, REFUSE_FEATURE, "");
 	if (good)
-		good = hand_over_locked(s, h, fd, name, r);
+		good = hand_over_locked(s, h, fd, name, r, now);
 	lock_drop(&s->lock);
 	return good;
 }
@@ -899,11 +923,32 @@ judge_legs(struct session *s)
 	lock_drop(&s->lock);
 }
 
+/* Of the legs that work on another path, one after the other. */
+static void
+call_home(struct session *s, uint64_t now)
+{
+	struct leg *leg;
+	unsigned i;
+
+	lock_take(&s->lock);
+	for (i = 0; i < s->legs; i++) {
+		leg = s->leg[i];
+		if (atomic_load(&leg->state) == LEG_UP &&
+		    paths_call_home(&s->paths, leg->home, leg->path, now)) {
+			leg_due(leg, DUE_HOME);
+			break;
+		}
+	}
+	lock_drop(&s->lock);
+}
+
 static void
 tick(struct session *s, enum session_state state, uint64_t now)
 {
-	if (s->sender && state == SESSION_RUNNING)
+	if (s->sender && state == SESSION_RUNNING) {
 		judge_legs(s);
+		call_home(s, now);
+	}
 	if (s->rx != NULL && state != SESSION_CLOSING)
 		rx_look(s->rx);
 	if (state == SESSION_CONTACT)

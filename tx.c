@@ -64,6 +64,7 @@ struct tx {
 	bool lazy;			/* [w] since the last tx_tune the source was waited for */
 	bool idle[FRAME_LEGS];		/* [w] asked for work and got none */
 	bool called[FRAME_LEGS];	/* [w] was woken for work, did not come yet */
+	bool leaving[FRAME_LEGS];	/* [w] gets no more */
 	bool blocked;			/* [w] the receiver's consumer is slow */
 	bool starved;			/* [w] the reader waits for the source */
 	struct blame blame;		/* [w] */
@@ -222,7 +223,7 @@ may_take_locked(const struct tx *tx, unsigned number, uint64_t now)
 	uint64_t in_flight = window_in_flight(w, number);
 	uint64_t ready = window_ready(w);
 
-	if (in_flight >= tx->pace[number].limit || too_little(w, ready, in_flight) ||
+	if (tx->leaving[number] || in_flight >= tx->pace[number].limit || too_little(w, ready, in_flight) ||
 	    tx->place[number] >= tx->path[tx->home[number]].tune.legs)
 		return false;
 	if (ready == 0)
@@ -438,9 +439,11 @@ tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 	lock_take(&tx->lock);
 	good = window_leg_up(&tx->window, n, leg->incarnation) == 0;
 	if (good) {
+		if (tx->home[n] != leg->path)
+			pace_init(&tx->pace[n]);
 		pace_restart(&tx->pace[n], rtt_ns, clock_now_ns());
 		tx->leg[n] = leg;
-		tx->idle[n] = tx->called[n] = false;
+		tx->idle[n] = tx->called[n] = tx->leaving[n] = false;
 		tx->home[n] = (uint16_t)leg->path;
 		tx->path[leg->path].rtt_ns = rtt_ns;
 		guess_locked(tx, n);
@@ -471,6 +474,20 @@ tx_part(struct tx *tx, struct leg *leg)
 	wake_all(list, count);
 	if (failed)
 		session_fail_errno(tx->session, FAIL_RESOURCE, "cannot note what was lost", ENOMEM);
+}
+
+void
+tx_leave(struct tx *tx, struct leg *leg)
+{
+	struct leg *list[FRAME_LEGS];
+	unsigned count;
+
+	lock_take(&tx->lock);
+	unrank_locked(tx, leg->number);
+	tx->leaving[leg->number] = true;
+	count = call_all_locked(tx, list);
+	lock_drop(&tx->lock);
+	wake_all(list, count);
 }
 
 /* The receiver's words */

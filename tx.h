@@ -38,6 +38,8 @@ void tx_agree(struct tx *tx, uint64_t window, uint32_t frame);
 /* A leg is up, or down again.  false: no memory; the session was told. */
 bool tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns);
 void tx_part(struct tx *tx, struct leg *leg);
+/* A leg that is up gets no more frames; it goes when what it carries has arrived. */
+void tx_leave(struct tx *tx, struct leg *leg);
 
 /*
  * The next frame for a leg, in its turn of preference.  WINDOW_NONE: there is

@@ -145,6 +145,15 @@ crowded(const struct leg *leg)
 	return leg->out.control_end - leg->out.control_begin > OUTFLOW_CONTROL / 4;
 }
 
+/* After the last words. */
+static void
+part(struct leg *leg, uint64_t now)
+{
+	state_move(leg, LEG_PARTING);
+	leg->part_ns = now + PART_NS;
+	inflow_drain(leg);
+}
+
 /* Say what other threads want to be said.  NULL, or why the leg ends. */
 static const char *
 react(struct leg *leg, uint64_t now)
@@ -160,12 +169,29 @@ react(struct leg *leg, uint64_t now)
 	if ((due & DUE_REPLY) != 0 && !crowded(leg))
 		say_heartbeat(leg, true, now);
 	say_verdict(leg, due);
-	if ((due & DUE_PART) != 0) {
-		state_move(leg, LEG_PARTING);
-		leg->part_ns = now + PART_NS;
-		inflow_drain(leg);
+	if ((due & DUE_PART) != 0)
+		part(leg, now);
+	else if ((due & DUE_HOME) != 0 && leg->tx != NULL) {
+		leg->leaving = true;
+		tx_leave(leg->tx, leg);
 	}
 	return NULL;
+}
+
+/* A leg that is to go home does when all that it carried has arrived. */
+static void
+leave(struct leg *leg, uint64_t now)
+{
+	struct tx_leg_state state;
+
+	if (!leg->leaving || leg->tx == NULL || leg->out.active ||
+	    atomic_load(&leg->state) != LEG_UP)
+		return;
+	tx_leg_state(leg->tx, leg, &state);
+	if (state.in_flight > 0)
+		return;
+	outflow_control(leg, FRAME_LEAVE, 0, 0, NULL, 0);
+	part(leg, now);
 }
 
 static const char *
@@ -269,6 +295,9 @@ worker_control(struct leg *leg, const struct frame *frame, const uint8_t *payloa
 	case FRAME_FAIL:
 	case FRAME_BYE:
 		return take_verdict(leg, frame, payload);
+	case FRAME_LEAVE:
+		leg->leaving = true;
+		return NULL;
 	}
 	return why;
 }
@@ -473,6 +502,7 @@ carry(struct leg *leg)
 		now = clock_now_ns();
 		if ((end = react(leg, now)) != NULL)
 			return end;
+		leave(leg, now);
 		next = leg->part_ns;
 		if (atomic_load(&leg->state) == LEG_UP &&
 		    (end = keep_time(leg, now, &next)) != NULL)
@@ -492,7 +522,7 @@ carry(struct leg *leg)
 		if (!sleep_until(leg, out == OUTFLOW_FULL, in, next, now))
 			continue;
 		in = inflow_read(leg, &why);
-		if (in == INFLOW_END && shut)
+		if (in == INFLOW_END && shut && !leg->leaving)
 			session_leg_parted(leg->session);
 		if ((end = end_text(in, why)) != NULL)
 			return end;
@@ -509,7 +539,7 @@ run(struct leg *leg, uint64_t rtt_ns)
 	leg->up_ns = clock_now_ns();
 	leg->tuned_ns = 0;
 	leg->chaos_now = 0;
-	leg->carried = false;
+	leg->carried = leg->leaving = false;
 	pulse_init(&leg->pulse, s->heartbeat_ns, rtt_ns, leg->up_ns);
 	inflow_init(&leg->in);
 	atomic_store(&leg->path_shown, leg->path);
@@ -522,6 +552,8 @@ run(struct leg *leg, uint64_t rtt_ns)
 	state_move(leg, LEG_UP);
 	atomic_fetch_or(&leg->due, session_leg_up(s, leg, rtt_ns));
 	why = carry(leg);
+	if (leg->leaving)
+		why = "its own path is back";
 	if (log_wants(LOG_LEG))
 		log_line(LOG_LEG, "leg %u down: %s", leg->number, why);
 	outflow_stop(leg);

@@ -33,21 +33,27 @@ ended t 0 6
 ended r 0
 same "$T/in" "$T/out"
 
-# It dies in mid-session, and comes back.
+# It dies in mid-session, and comes back. Its second leg works elsewhere
+# meanwhile, and going home is no loss to anybody.
 size=60000000
 data $size >"$T/in"
-rx r >"$T/out"
+rx r verbose 4 >"$T/out"
 proxy p r
 source_of $size rate=6000000 | start t "$V" tx 127.0.0.1 "$(port p)" \
-    tx 127.0.0.1 "$(port r)" threads 4
+    tx 127.0.0.1 "$(port r)" threads 4 verbose 4
 arrived "$T/out" 3000000
 ask p accept refuse
 ask p reset both all
 accepted=$(proxy_count p accepted)
 before=$(size_of "$T/out")
 arrived "$T/out" $((before + 6000000)) 4
+told t 'leg 2 up: .*:'"$(port r) "
 ask p accept normal
 ask p wait accepted $((accepted + 1))
+told t 'leg 2 down: its own path is back'
+told r 'leg 2 down: its own path is back'
 ended t 0 20
 ended r 0
 same "$T/in" "$T/out"
+never_said t 'leg 2 .*lost'
+never_said r 'leg 2 .*lost'

@@ -377,9 +377,11 @@ static const struct {
 	{ FRAME_DONE, FRAME_DONE_SIZE, FRAME_DONE_SIZE, 1 },
 	{ FRAME_FAIL, FRAME_FAIL_SIZE, FRAME_FAIL_SIZE + FRAME_TEXT_MAX, 1 },
 	{ FRAME_BYE, 0, 0, 1 },
+	{ FRAME_LEAVE, 0, 0, 1 },
 };
 
 #define KINDS	(sizeof(kind) / sizeof(kind[0]))
+#define WITH_PAYLOAD	(KINDS - 2)	/* kinds below it; the first is DATA */
 
 static bool
 has_seq(enum frame_type type)
@@ -501,7 +503,7 @@ test_header_ranges(void)
 		for (v = 1; v < 0x10000; v <<= 1)
 			CHECK(header_with(k, 2, 2, v) != NULL);
 		CHECK(header_with(k, 0, 1, 0) != NULL);
-		for (v = FRAME_BYE + 1; v < 256; v++)
+		for (v = FRAME_LEAVE + 1; v < 256; v++)
 			CHECK(header_with(k, 0, 1, v) != NULL);
 		for (flags = 0; flags < 256; flags++) {
 			legal = (flags & ~(unsigned)(FRAME_CHECKED | FRAME_REPLY)) == 0;
@@ -594,6 +596,7 @@ encode(enum frame_type type, const union any *m, uint8_t *out)
 		return fail_encode(&m->fail, out);
 	case FRAME_DATA:
 	case FRAME_BYE:
+	case FRAME_LEAVE:
 		break;
 	}
 	return 0;
@@ -666,6 +669,7 @@ a_message(enum frame_type type, union any *m)
 		break;
 	case FRAME_DATA:
 	case FRAME_BYE:
+	case FRAME_LEAVE:
 		break;
 	}
 }
@@ -705,6 +709,7 @@ same(enum frame_type type, const union any *a, const union any *b)
 		    strcmp(a->fail.text, b->fail.text) == 0;
 	case FRAME_DATA:
 	case FRAME_BYE:
+	case FRAME_LEAVE:
 		break;
 	}
 	return true;
@@ -719,7 +724,7 @@ test_payloads(void)
 	unsigned i;
 	size_t k, n;
 
-	for (k = 1; k + 1 < KINDS; k++) {
+	for (k = 1; k < WITH_PAYLOAD; k++) {
 		type = kind[k].type;
 		for (i = 0; i < ROUNDS; i++) {
 			a_message(type, &m);
@@ -742,7 +747,7 @@ test_payload_lengths(void)
 	size_t k, n, whole;
 	bool legal;
 
-	for (k = 1; k + 1 < KINDS; k++) {
+	for (k = 1; k < WITH_PAYLOAD; k++) {
 		a_message(kind[k].type, &m);
 		if (kind[k].type == FRAME_STATUS)
 			m.status.count = 5;
@@ -768,7 +773,7 @@ test_payload_damage(void)
 	size_t k, n, i;
 	unsigned v;
 
-	for (k = 1; k + 1 < KINDS; k++) {
+	for (k = 1; k < WITH_PAYLOAD; k++) {
 		a_message(kind[k].type, &m);
 		if (kind[k].type == FRAME_STATUS)
 			m.status.count = 3;
@@ -908,6 +913,7 @@ test_names(void)
 
 	CHECK(strcmp(frame_name(FRAME_DATA), "DATA") == 0);
 	CHECK(strcmp(frame_name(FRAME_BYE), "BYE") == 0);
+	CHECK(strcmp(frame_name(FRAME_LEAVE), "LEAVE") == 0);
 	CHECK(strcmp(refusal_text(REFUSE_STALE),
 	    "a newer incarnation of this leg is in place") == 0);
 	CHECK(strcmp(failure_text(FAIL_PROTOCOL), "the protocol was broken") == 0);

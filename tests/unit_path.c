@@ -76,7 +76,7 @@ test_scout(void)
 	paths_init(&p, 2, 6, SECOND);
 	CHECK(chooses(0, 0, SECOND) && at == 0);
 	CHECK(chooses(1, 1, SECOND) && at == 1);
-	paths_joined(&p, 0, MS);
+	paths_joined(&p, 0, MS, 0);
 	CHECK(p.up == 1 && p.path[0].up == 1 && p.none_ns == 0);
 	CHECK(!chooses(4, 0, SECOND) && again == UINT64_MAX);
 	p.path[0].wanted = 3;
@@ -91,7 +91,7 @@ test_scout(void)
 	/* The other path is dead: its legs work on the best that is open. */
 	CHECK(chooses(3, 1, SECOND) && at == 0);
 	CHECK(!chooses(5, 1, SECOND));
-	paths_joined(&p, 1, MS);
+	paths_joined(&p, 1, MS, 0);
 	CHECK(!chooses(3, 1, SECOND));
 	p.path[1].wanted = 2;
 	CHECK(chooses(3, 1, SECOND) && at == 1);
@@ -100,7 +100,7 @@ test_scout(void)
 	CHECK(chooses(1, 1, SECOND) && at == 1);
 	/* One path has two legs, so that the loss of one is no outage. */
 	paths_init(&p, 1, 4, SECOND);
-	paths_joined(&p, 0, MS);
+	paths_joined(&p, 0, MS, 0);
 	CHECK(chooses(1, 0, SECOND) && !chooses(2, 0, SECOND));
 	paths_init(&p, 1, 1, SECOND);
 	CHECK(p.path[0].wanted == 1);
@@ -115,8 +115,8 @@ test_rest(void)
 
 	for (i = 0; i < 300; i++) {
 		paths_init(&p, 1, 2, now);
-		paths_joined(&p, 0, MS);
-		paths_joined(&p, 0, MS);
+		paths_joined(&p, 0, MS, 0);
+		paths_joined(&p, 0, MS, 0);
 		left(0, true, now);
 		CHECK(chooses(0, 0, now));
 		left(0, false, now);
@@ -125,7 +125,7 @@ test_rest(void)
 		fails(0, false, now);
 		CHECK(!chooses(0, 0, now) && again >= now + SECOND / 2 && again < now + SECOND);
 		/* While others work it has more time, and is still spread. */
-		paths_joined(&p, 0, MS);
+		paths_joined(&p, 0, MS, 0);
 		fails(0, false, now);
 		CHECK(!chooses(0, 0, now) && again > now + 2 * SECOND && again <= now + 4 * SECOND);
 		p.urgent = true;
@@ -150,7 +150,7 @@ test_patience(void)
 		want = want < 40000 ? 2 * want : want;
 	}
 	CHECK(want == 40000);
-	paths_joined(&p, 0, 100 * MS);
+	paths_joined(&p, 0, 100 * MS, 0);
 	left(0, true, SECOND);
 	CHECK(p.path[0].patience_ms == 5000);
 	/* Once it is known most dials are brief, but for every other of the scout. */
@@ -159,9 +159,9 @@ test_patience(void)
 	fails(0, false, SECOND);
 	CHECK(paths_patience_ms(&p, 0, 0) < 5000);
 	/* Not too brief for a slow one. */
-	paths_joined(&p, 0, 800 * MS);
+	paths_joined(&p, 0, 800 * MS, 0);
 	CHECK(paths_patience_ms(&p, 1, 0) == 3200);
-	paths_joined(&p, 0, 60 * SECOND);
+	paths_joined(&p, 0, 60 * SECOND, 0);
 	CHECK(paths_patience_ms(&p, 1, 0) == p.path[0].patience_ms);
 }
 
@@ -181,7 +181,7 @@ test_refused(void)
 	CHECK(!paths_all_refused(&p) && paths_any_refused(&p));
 	refused(0, 0, 1, SECOND);
 	CHECK(paths_all_refused(&p));
-	paths_joined(&p, 0, MS);
+	paths_joined(&p, 0, MS, 0);
 	CHECK(!paths_all_refused(&p));
 	/* While a leg is up on it, a refusal of another is not its last word. */
 	refused(0, 0, 1, SECOND);
@@ -193,6 +193,28 @@ test_refused(void)
 	paths_init(&p, 1, 1, SECOND);
 	refused(0, 0, 1, SECOND);
 	CHECK(!chooses(0, 0, SECOND) && again <= SECOND + SECOND / 5);
+}
+
+/* Who works elsewhere goes home when its own path has been back for a while. */
+static void
+test_call_home(void)
+{
+	paths_init(&p, 2, 4, SECOND);
+	paths_joined(&p, 1, MS, SECOND);
+	CHECK(!paths_call_home(&p, 0, 1, 100 * SECOND));
+	paths_joined(&p, 0, MS, 100 * SECOND);
+	CHECK(!paths_call_home(&p, 0, 1, 101 * SECOND));
+	CHECK(paths_call_home(&p, 0, 1, 102 * SECOND));
+	CHECK(!paths_call_home(&p, 0, 0, 102 * SECOND));
+	/* Another leg of it does not make it younger; its loss and return do. */
+	paths_joined(&p, 0, MS, 102 * SECOND);
+	CHECK(paths_call_home(&p, 0, 1, 102 * SECOND));
+	left(0, true, 103 * SECOND);
+	CHECK(paths_call_home(&p, 0, 1, 103 * SECOND));
+	left(0, true, 103 * SECOND);
+	CHECK(!paths_call_home(&p, 0, 1, 106 * SECOND));
+	paths_joined(&p, 0, MS, 106 * SECOND);
+	CHECK(!paths_call_home(&p, 0, 1, 107 * SECOND));
 }
 
 /* A name with several addresses has refused when each of them did. */
@@ -213,7 +235,7 @@ test_addresses(void)
 		fails(0, false, SECOND);
 		refused(0, 0, n, SECOND);
 		CHECK(paths_all_refused(&p) == (n == 1));
-		paths_joined(&p, 0, MS);
+		paths_joined(&p, 0, MS, 0);
 		left(0, true, SECOND);
 		for (i = 1; i < n; i++)
 			refused(0, i, n, SECOND);
@@ -270,7 +292,7 @@ outage(unsigned count, unsigned legs, bool known, bool hang)
 
 	paths_init(&p, count, legs, begin);
 	for (i = 0; known && i < count; i++)
-		paths_joined(&p, i, 80 * MS);
+		paths_joined(&p, i, 80 * MS, begin);
 	for (i = 0; known && i < count; i++)
 		left(i, true, begin);
 	memset(d, 0, sizeof(d));
@@ -316,6 +338,7 @@ main(int argc, char **argv)
 	test_rest();
 	test_patience();
 	test_refused();
+	test_call_home();
 	test_addresses();
 	test_pace();
 	return check_done();
