@@ -28,7 +28,7 @@ struct event {
 	uint64_t at_ns;
 	uint64_t lasted_ns;	/* EVENT_OUTAGE */
 	unsigned leg;
-	unsigned path;		/* sender */
+	unsigned path;		/* caller */
 	uint32_t incarnation;
 	char name[NET_NAME];	/* the peer's address */
 	char why[EVENT_WHY];	/* EVENT_DOWN */

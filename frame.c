@@ -97,6 +97,7 @@ hello_encode(const struct hello *hello, uint8_t out[FRAME_GREETING])
 	memcpy(out + 8, hello->session, FRAME_ID);
 	memcpy(out + 24, hello->instance, FRAME_ID);
 	put16(out + 40, hello->leg);
+	put16(out + 42, hello->path);
 	put32(out + 44, hello->incarnation);
 	put32(out + 48, hello->required);
 	put32(out + 52, hello->known);
@@ -118,6 +119,8 @@ hello_judge(const struct hello *hello)
 		return "unknown role";
 	if (hello->leg >= FRAME_LEGS)
 		return "leg number out of range";
+	if (hello->path >= FRAME_PATHS)
+		return "path number out of range";
 	if (hello->incarnation == 0)
 		return "incarnation is zero";
 	if ((hello->required & ~hello->known) != 0)
@@ -143,13 +146,14 @@ hello_decode(struct hello *hello, const uint8_t in[FRAME_GREETING])
 	memset(hello, 0, sizeof(*hello));
 	if (kind != GREETING_HELLO && kind != GREETING_WELCOME)
 		return "not a greeting of this kind";
-	if (get16(in + 42) != 0 || !all_zero(in + 108, 16))
+	if (!all_zero(in + 108, 16))
 		return "reserved octets are not zero";
 	hello->welcome = kind == GREETING_WELCOME;
 	hello->role = (enum role)in[5];
 	memcpy(hello->session, in + 8, FRAME_ID);
 	memcpy(hello->instance, in + 24, FRAME_ID);
 	hello->leg = get16(in + 40);
+	hello->path = get16(in + 42);
 	hello->incarnation = get32(in + 44);
 	hello->required = get32(in + 48);
 	hello->known = get32(in + 52);

@@ -17,7 +17,7 @@
  *	8-23	session id, chosen at random by the caller
  *	24-39	instance id of the listener; zero in a session's first HELLO
  *	40-41	number of the leg, 0-127
- *	42-43	reserved, 0
+ *	42-43	number of the caller's path, 0-63
  *	44-47	incarnation of the leg, from 1; each dial has a higher one
  *	48-51	features that are required (WELCOME: that are in use)
  *	52-55	features that are known
@@ -86,9 +86,9 @@
  *	2-3	reserved, 0
  *	4-	text, UTF-8, at most 4096 octets
  *
- *	BYE and LEAVE have no payload.  After LEAVE, nothing of the speaker's is
- *	under way on this leg and nothing more comes: it closes on purpose, and is
- *	not a loss.
+ *	BYE and LEAVE have no payload.  A sender's LEAVE: nothing of its is under
+ *	way on this leg and nothing more comes; it closes on purpose, and is not a
+ *	loss.  A receiver's asks for that.
  *
  *	Payloads other than DATA's always have a check.
  */
@@ -105,6 +105,7 @@
 #define FRAME_DATA_MAX		(16u << 20)	/* octets of a payload */
 #define FRAME_CONTROL_MAX	4100	/* octets of any other payload */
 #define FRAME_LEGS		128	/* leg numbers are below this */
+#define FRAME_PATHS		64	/* path numbers are below this */
 #define FRAME_ID		16	/* octets of a session or instance id */
 #define FRAME_FIN_SIZE		16
 #define FRAME_STATUS_SIZE	24	/* without entries */
@@ -164,6 +165,7 @@ struct hello {
 	uint8_t session[FRAME_ID];
 	uint8_t instance[FRAME_ID];
 	uint16_t leg;
+	uint16_t path;
 	uint32_t incarnation;
 	uint32_t required;
 	uint32_t known;

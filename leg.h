@@ -26,12 +26,12 @@ struct tx;
 struct rx;
 
 /*
- * The life of a leg.  The sender's side dials; the receiver's is handed
+ * The life of a leg.  The caller's side dials; the listener's is handed
  * connections that have said a valid HELLO.
  *
  *	from		to		when
- *	PARKED		DIALLING	a path wants it (sender)
- *	PARKED		GREETING	a connection was handed over (receiver)
+ *	PARKED		DIALLING	a path wants it (caller)
+ *	PARKED		GREETING	a connection was handed over (listener)
  *	DIALLING	GREETING	connected
  *	DIALLING	PARKED		no address answered
  *	GREETING	UP		WELCOME was received, or is sent
@@ -67,27 +67,27 @@ struct leg {
 	struct tx *tx;			/* [I] or NULL: no stream goes out here */
 	struct rx *rx;			/* [I] or NULL: no stream comes in here */
 	unsigned number;		/* [I] */
-	unsigned home;			/* [s] sender: the path it belongs to */
+	unsigned home;			/* [s] caller: the path it belongs to */
 	struct wake wake;
 	atomic_uint due;		/* [a] DUE_ bits */
 	atomic_int state;		/* [a] enum leg_state; [t] changes it */
 	bool running;			/* [s] its thread was started */
 
-	/* The receiver's next connection for this leg; -1 = none. */
+	/* The listener's next connection for this leg; -1 = none. */
 	int pending_fd;			/* [s] owned by the leg */
 	struct hello pending;		/* [s] */
 	char pending_name[NET_NAME];	/* [s] */
 	uint32_t newest;		/* [s] highest incarnation seen or used */
-	uint64_t joined_ns;		/* [s] receiver: begin of the second in which it */
+	uint64_t joined_ns;		/* [s] listener: begin of the second in which it */
 	unsigned joins;			/* [s] joined so often */
 
 	int fd;				/* [t] owned; -1 while there is none */
 	char name[NET_NAME];		/* [t] the peer's address */
-	unsigned path;			/* [t] sender: the path in use */
-	bool dialling;			/* [s] sender: counted as such on that path */
-	unsigned address;		/* [t] sender: address of the name to begin with */
-	unsigned addresses;		/* [t] sender: how many it had at the last dial */
-	uint32_t denied;		/* [t] sender: those where nobody listened then */
+	unsigned path;			/* [t] the path in use, by the caller's count */
+	bool dialling;			/* [s] caller: counted as such on that path */
+	unsigned address;		/* [t] caller: address of the name to begin with */
+	unsigned addresses;		/* [t] caller: how many it had at the last dial */
+	uint32_t denied;		/* [t] caller: those where nobody listened then */
 	uint32_t incarnation;		/* [t] */
 	bool checked;			/* [t] payloads of the stream have checks */
 	uint64_t up_ns;			/* [t] since when */

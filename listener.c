@@ -53,14 +53,14 @@ int
 listener_open(struct listener *l, struct session *session)
 {
 	const struct options *o = session->options;
-	bool tell = strcmp(o->rx_port, "0") == 0;
+	bool tell = strcmp(o->port, "0") == 0;
 	char why[NET_WHY];
 	unsigned i;
 
 	l->session = session;
-	if (net_listen(&l->net, o->bind, o->rx_port, BACKLOG, why) == -1) {
+	if (net_listen(&l->net, o->bind, o->port, BACKLOG, why) == -1) {
 		log_line(LOG_ERROR, "cannot listen on %s port %s: %s",
-		    o->bind[0] != '\0' ? o->bind : "any address", o->rx_port, why);
+		    o->bind[0] != '\0' ? o->bind : "any address", o->port, why);
 		return -1;
 	}
 	for (i = 0; i < l->net.count; i++)

@@ -57,7 +57,7 @@ tell_events(struct monitor *m)
 	struct event e;
 
 	while (events_take(&m->session->events, &e))
-		report_event(&m->report, &e, m->session->sender, m->now.contact_ns);
+		report_event(&m->report, &e, m->session->caller, m->now.contact_ns);
 }
 
 static void

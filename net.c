@@ -173,8 +173,8 @@ bind_source(int fd, const char *from, int family)
 /* Options of a connection */
 
 #ifdef TCP_CONGESTION
-static int
-set_congestion(int fd, const char *name)
+int
+net_congestion(int fd, const char *name)
 {
 	return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
 }
@@ -195,8 +195,8 @@ congestion_list(char why[NET_WHY])
 		snprintf(why, NET_WHY, "the system does not list its names");
 }
 #else
-static int
-set_congestion(int fd, const char *name)
+int
+net_congestion(int fd, const char *name)
 {
 	(void)fd;
 	(void)name;
@@ -219,7 +219,7 @@ net_congestion_known(const char *name, char why[NET_WHY])
 
 	if (fd == -1)
 		fd = socket(AF_INET6, SOCK_STREAM, 0);
-	known = fd != -1 && set_congestion(fd, name) == 0;
+	known = fd != -1 && net_congestion(fd, name) == 0;
 	if (!known)
 		congestion_list(why);
 	if (fd != -1)
@@ -363,7 +363,7 @@ dial_start(struct dial *d)
 	if (fd == -1)
 		goto err0;
 	net_prepare(fd);
-	if (d->target->congestion[0] != '\0' && set_congestion(fd, d->target->congestion) == -1)
+	if (d->target->congestion[0] != '\0' && net_congestion(fd, d->target->congestion) == -1)
 		goto err1;
 	if (d->target->from[0] != '\0' && bind_source(fd, d->target->from, a->family) == -1)
 		goto err1;

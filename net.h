@@ -81,6 +81,8 @@ void net_unsent(int fd, unsigned octets);
 /* The next close sends a reset. */
 void net_abort(int fd);
 
+/* Where the system has a choice of congestion control. */
+int net_congestion(int fd, const char *name);
 /* The congestion control is known here; otherwise those that are, in why. */
 bool net_congestion_known(const char *name, char why[NET_WHY]);
 

@@ -20,9 +20,16 @@
 
 #include "options.h"
 
-#define TX	1u
-#define RX	2u
-#define BOTH	(TX | RX)
+/* Who a word is for: each side may be the one that calls. */
+#define TX_CALLS	1u
+#define RX_LISTENS	2u
+#define TX_LISTENS	4u
+#define RX_CALLS	8u
+#define TX		(TX_CALLS | TX_LISTENS)
+#define RX		(RX_LISTENS | RX_CALLS)
+#define CALLS		(TX_CALLS | RX_CALLS)
+#define LISTENS		(RX_LISTENS | TX_LISTENS)
+#define BOTH		(TX | RX)
 
 #define NAME_WIDTH	22	/* of the usage text's left column */
 #define LINE_WIDTH	79
@@ -35,7 +42,7 @@ struct word {
 	const char *word;
 	const char *also;	/* another spelling */
 	const char *arguments;	/* one name for each, "" = none */
-	unsigned who;		/* TX, RX or both */
+	unsigned who;		/* for whom, see above */
 	bool repeats;		/* may be given more than once */
 	int (*take)(struct parse *p, const struct word *w,
 	    char *const *arguments);
@@ -46,9 +53,9 @@ struct word {
 	const char *help;
 };
 
-static int	take_tx(struct parse *, const struct word *, char *const *);
+static int	take_path(struct parse *, const struct word *, char *const *);
 static int	take_from(struct parse *, const struct word *, char *const *);
-static int	take_rx(struct parse *, const struct word *, char *const *);
+static int	take_port(struct parse *, const struct word *, char *const *);
 static int	take_count(struct parse *, const struct word *, char *const *);
 static int	take_size(struct parse *, const struct word *, char *const *);
 static int	take_seconds(struct parse *, const struct word *,
@@ -62,16 +69,43 @@ static int	take_file(struct parse *, const struct word *, char *const *);
 
 /* A word that differs between the two sides has a row for each. */
 static const struct word words[] = {
-	{ .word = "tx", .arguments = "HOST PORT", .who = TX, .repeats = true,
-	  .take = take_tx, .range = "1-65535",
+	{ .word = "tx", .arguments = "HOST PORT", .who = TX_CALLS, .repeats = true,
+	  .take = take_path, .range = "1-65535",
 	  .help = "send standard input to the receiver at this name or address; "
 	    "given up to 64 times: several paths, the preferred one first" },
-	{ .word = "from", .arguments = "ADDRESS", .who = TX, .repeats = true,
+	{ .word = "rx", .arguments = "PORT", .who = RX_LISTENS,
+	  .take = take_port, .range = "0-65535",
+	  .help = "receive on this port and write to standard output; "
+	    "0 = any free port, which is told" },
+	{ .word = "offer", .arguments = "PORT", .who = TX_LISTENS,
+	  .take = take_port, .range = "0-65535",
+	  .help = "send standard input to the receiver that fetches it from "
+	    "this port; 0 = any free port, which is told" },
+	{ .word = "fetch", .arguments = "HOST PORT", .who = RX_CALLS, .repeats = true,
+	  .take = take_path, .range = "1-65535",
+	  .help = "receive what is offered at this name or address and write "
+	    "to standard output; given up to 64 times, as tx" },
+
+	{ .word = "from", .arguments = "ADDRESS", .who = CALLS, .repeats = true,
 	  .take = take_from, .otherwise = "the system's choice",
-	  .help = "after a tx: source address or interface of that path" },
-	{ .word = "threads", .arguments = "N", .who = TX,
+	  .help = "after a tx or fetch: source address or interface of that "
+	    "path" },
+	{ .word = "threads", .arguments = "N", .who = CALLS,
 	  .take = take_count, FIELD(threads), .range = "1-64", .initial = "16",
 	  .help = "most legs (connections) at once" },
+	{ .word = "wait", .arguments = "SECONDS", .who = CALLS,
+	  .take = take_seconds, FIELD(wait_ms), .range = "0-31536000",
+	  .initial = "60",
+	  .help = "give up when nobody was reached for so long; 0 = never" },
+
+	{ .word = "bind", .arguments = "ADDRESS", .who = LISTENS,
+	  .take = take_address, FIELD(bind), .otherwise = "all, IPv4 and IPv6",
+	  .help = "address to listen on" },
+	{ .word = "wait", .arguments = "SECONDS", .who = LISTENS,
+	  .take = take_seconds, FIELD(wait_ms), .range = "0-31536000",
+	  .initial = "0",
+	  .help = "give up when nobody has come for so long; 0 = never" },
+
 	{ .word = "checksum", .also = "checksums", .arguments = "", .who = TX,
 	  .take = take_flag, FIELD(checksum), .otherwise = "off",
 	  .help = "check each frame with CRC-32C and the stream with a digest" },
@@ -83,23 +117,6 @@ static const struct word words[] = {
 	  .take = take_text, FIELD(congestion),
 	  .otherwise = "the system's choice",
 	  .help = "TCP congestion control of the legs" },
-	{ .word = "wait", .arguments = "SECONDS", .who = TX,
-	  .take = take_seconds, FIELD(wait_ms), .range = "0-31536000",
-	  .initial = "60",
-	  .help = "give up when no receiver was reached for so long; "
-	    "0 = never" },
-
-	{ .word = "rx", .arguments = "PORT", .who = RX,
-	  .take = take_rx, .range = "0-65535",
-	  .help = "receive on this port and write to standard output; "
-	    "0 = any free port, which is told" },
-	{ .word = "bind", .arguments = "ADDRESS", .who = RX,
-	  .take = take_address, FIELD(bind), .otherwise = "all, IPv4 and IPv6",
-	  .help = "address to listen on" },
-	{ .word = "wait", .arguments = "SECONDS", .who = RX,
-	  .take = take_seconds, FIELD(wait_ms), .range = "0-31536000",
-	  .initial = "0",
-	  .help = "give up when no sender has come for so long; 0 = never" },
 
 	{ .word = "checkphrase", .arguments = "WORD", .who = BOTH,
 	  .take = take_phrase, .range = "exactly 4", .initial = OPTIONS_PHRASE,
@@ -189,7 +206,10 @@ fail(struct parse *p, const char *format, ...)
 static const char *
 side_of(unsigned who)
 {
-	return who == TX ? "tx" : "rx";
+	return who == TX_CALLS ? "tx" : who == RX_LISTENS ? "rx" :
+	    who == TX_LISTENS ? "offer" : who == RX_CALLS ? "fetch" :
+	    who == TX ? "tx and offer" : who == RX ? "rx and fetch" :
+	    who == CALLS ? "tx and fetch" : "rx and offer";
 }
 
 static size_t
@@ -427,16 +447,18 @@ take_address(struct parse *p, const struct word *w, char *const *arguments)
 }
 
 static int
-take_tx(struct parse *p, const struct word *w, char *const *arguments)
+take_path(struct parse *p, const struct word *w, char *const *arguments)
 {
 	struct options *o = p->o;
 	struct options_path *path;
+	char what[32];
 
 	if (o->npaths == OPTIONS_PATHS_MAX)
-		return fail(p, "tx " QUOTED " is one path too many; legal: "
-		    "1-%d of them", arguments[0], OPTIONS_PATHS_MAX);
+		return fail(p, "%s " QUOTED " is one path too many; legal: "
+		    "1-%d of them", w->word, arguments[0], OPTIONS_PATHS_MAX);
 	path = &o->paths[o->npaths++];
-	if (copy_host(p, "tx: host", arguments[0], path->host) == -1)
+	(void)snprintf(what, sizeof(what), "%s: host", w->word);
+	if (copy_host(p, what, arguments[0], path->host) == -1)
 		return -1;
 	return copy_port(p, w, arguments[1], path->port);
 }
@@ -447,20 +469,21 @@ take_from(struct parse *p, const struct word *w, char *const *arguments)
 	struct options_path *path;
 
 	if (p->o->npaths == 0)
-		return fail(p, "from " QUOTED " stands before any tx; legal: "
-		    "after the tx HOST PORT that it is for", arguments[0]);
+		return fail(p, "from " QUOTED " stands before any path; legal: "
+		    "after the HOST PORT that it is for", arguments[0]);
 	path = &p->o->paths[p->o->npaths - 1];
 	if (path->from[0] != '\0')
-		return fail(p, "from " QUOTED " is the second for tx %.80s %s; "
-		    "legal: one for each tx", arguments[0], path->host,
-		    path->port);
+		return fail(p, "from " QUOTED " is the second for %s %.80s %s; "
+		    "legal: one for each %s", arguments[0],
+		    p->o->mode == OPTIONS_TX ? "tx" : "fetch", path->host,
+		    path->port, p->o->mode == OPTIONS_TX ? "tx" : "fetch");
 	return copy_host(p, w->word, arguments[0], path->from);
 }
 
 static int
-take_rx(struct parse *p, const struct word *w, char *const *arguments)
+take_port(struct parse *p, const struct word *w, char *const *arguments)
 {
-	return copy_port(p, w, arguments[0], p->o->rx_port);
+	return copy_port(p, w, arguments[0], p->o->port);
 }
 
 static int
@@ -496,7 +519,7 @@ take_file(struct parse *p, const struct word *w, char *const *arguments)
 
 /*
  * First pass: are these words, and all their arguments there? Finds the mode,
- * by the first of tx and rx or of the words that ask for help.
+ * by the first of those that say who we are or of the words that ask for help.
  */
 static int
 survey(struct parse *p, int argc, char *const argv[], unsigned *who)
@@ -526,14 +549,15 @@ survey(struct parse *p, int argc, char *const argv[], unsigned *who)
 			    left > 0 ? argv[i + 1] : "", w->word, w->arguments,
 			    w->range != NULL ? ", " : "",
 			    w->range != NULL ? w->range : "");
-		if (*who == 0 && (w->take == take_tx || w->take == take_rx))
+		if (*who == 0 && (w->take == take_path || w->take == take_port))
 			*who = w->who;
 		i += needed;
 	}
 	if (*who == 0)
 		return fail(p, "neither \"tx\" nor \"rx\" is given; legal: "
 		    "tx HOST PORT or rx PORT, see --help");
-	p->o->mode = *who == TX ? OPTIONS_TX : OPTIONS_RX;
+	p->o->mode = (*who & TX) != 0 ? OPTIONS_TX : OPTIONS_RX;
+	p->o->calls = (*who & CALLS) != 0;
 	return 0;
 }
 
@@ -698,18 +722,33 @@ print_words(FILE *f, unsigned who, const char *heading)
 			print_word(f, &words[i]);
 }
 
+static void
+print_roles(FILE *f)
+{
+	print_words(f, TX_CALLS, "What to do");
+	for (size_t i = 0; i < NWORDS; i++)
+		if (words[i].who == RX_LISTENS || words[i].who == TX_LISTENS ||
+		    words[i].who == RX_CALLS)
+			print_word(f, &words[i]);
+}
+
 void
 options_usage(FILE *f)
 {
 	(void)fputs(
 	    "usage: viamillipede tx HOST PORT [from ADDRESS] [tx ...] [WORD ...]"
 	    "\n       viamillipede rx PORT [WORD ...]\n"
+	    "       viamillipede offer PORT [WORD ...]\n"
+	    "       viamillipede fetch HOST PORT [from ADDRESS] [fetch ...] "
+	    "[WORD ...]\n"
 	    "       viamillipede -h | --help | -V | --version\n\n"
 	    "One pipe over many TCP connections. Words come in any order; "
 	    "sizes take\nK, M, G, T (binary).\n", f);
-	print_words(f, TX, "The sender");
-	print_words(f, RX, "The receiver");
-	print_words(f, BOTH, "Both");
+	print_roles(f);
+	print_words(f, CALLS, "Who calls (tx, fetch)");
+	print_words(f, LISTENS, "Who listens (rx, offer)");
+	print_words(f, TX, "Who sends (tx, offer)");
+	print_words(f, BOTH, "All");
 	(void)fputs("\nExit status:\n", f);
 	for (size_t i = 0; i < NSTATUSES; i++)
 		(void)fprintf(f, "  %zu  %s\n", i, statuses[i]);

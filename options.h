@@ -39,13 +39,13 @@ enum exit_status {
 };
 
 enum options_mode {
-	OPTIONS_TX,
-	OPTIONS_RX,
+	OPTIONS_TX,		/* sends: tx, offer */
+	OPTIONS_RX,		/* receives: rx, fetch */
 	OPTIONS_HELP,		/* nothing else in the struct is meaningful */
 	OPTIONS_VERSION		/* likewise */
 };
 
-/* One `tx HOST PORT [from ADDRESS]`, in the order of the command line. */
+/* One `HOST PORT [from ADDRESS]` of tx or fetch, in the order of the command line. */
 struct options_path {
 	char host[OPTIONS_TEXT_SIZE];	/* name or address, without brackets */
 	char port[6];			/* decimal, 1 to 65535 */
@@ -55,18 +55,22 @@ struct options_path {
 struct options {
 	enum options_mode mode;
 
-	/* tx */
+	bool calls;			/* otherwise it listens */
+
+	/* who calls */
 	struct options_path paths[OPTIONS_PATHS_MAX];
-	unsigned npaths;		/* 0 on rx */
+	unsigned npaths;		/* 0 when it listens */
 	unsigned threads;		/* most legs at once */
+
+	/* who listens */
+	char port[6];			/* decimal, 0 to 65535 */
+	char bind[OPTIONS_TEXT_SIZE];	/* address, no brackets; "" = all */
+
+	/* who sends */
 	bool checksum;
 	uint64_t frame_bytes;		/* 0 unless given: program's choice */
 	bool frame_given;
 	char congestion[OPTIONS_TEXT_SIZE];	/* "" = the system's */
-
-	/* rx */
-	char rx_port[6];		/* decimal, 0 to 65535 */
-	char bind[OPTIONS_TEXT_SIZE];	/* address, no brackets; "" = all */
 
 	/* both */
 	char phrase[4];			/* not terminated */

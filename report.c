@@ -341,9 +341,11 @@ report_start(struct report *r, const struct options *o, const char *version)
 	add_number(r, "window", o->window_bytes);
 	if (o->size_given)
 		add_number(r, "size", o->size_bytes);
-	if (o->mode == OPTIONS_TX) {
+	if (o->mode == OPTIONS_TX)
+		add(r, ",\"checksum\":%s", o->checksum ? "true" : "false");
+	if (o->calls) {
 		add_number(r, "threads", o->threads);
-		add(r, ",\"checksum\":%s,\"paths\":[", o->checksum ? "true" : "false");
+		add(r, ",\"paths\":[");
 		for (i = 0; i < o->npaths; i++) {
 			add(r, "%s{\"path\":%u", i > 0 ? "," : "", i);
 			add_text(r, "host", o->paths[i].host);
@@ -354,7 +356,7 @@ report_start(struct report *r, const struct options *o, const char *version)
 		}
 		add(r, "]");
 	} else {
-		add_text(r, "port", o->rx_port);
+		add_text(r, "port", o->port);
 		if (o->bind[0] != '\0')
 			add_text(r, "bind", o->bind);
 	}
@@ -401,7 +403,7 @@ add_leg(struct report *r, const struct stats *now, const struct stats *before, u
 	const struct stats_leg *l = &now->leg[i];
 
 	add(r, "{\"leg\":%u", i);
-	if (now->sender)
+	if (now->caller)
 		add_number(r, "path", l->path);
 	else
 		add_text(r, "peer", l->peer);
@@ -463,7 +465,7 @@ outage(struct report *r, uint64_t at_ns, uint64_t contact_ns, uint64_t lasted_ns
 }
 
 void
-report_event(struct report *r, const struct event *e, bool sender, uint64_t contact_ns)
+report_event(struct report *r, const struct event *e, bool caller, uint64_t contact_ns)
 {
 	if (!r->wanted)
 		return;
@@ -473,7 +475,7 @@ report_event(struct report *r, const struct event *e, bool sender, uint64_t cont
 	}
 	begin(r, "leg", e->at_ns, since(e->at_ns, contact_ns));
 	add_number(r, "leg", e->leg);
-	if (sender)
+	if (caller)
 		add_number(r, "path", e->path);
 	add_text(r, "peer", e->name);
 	add_text(r, "state", e->kind == EVENT_UP ? "up" : "down");

@@ -48,7 +48,7 @@ int report_open(struct report *r, const char *file, int payload, char why[REPORT
 
 void report_start(struct report *r, const struct options *options, const char *version);
 void report_interval(struct report *r, const struct stats *now, const struct stats *before);
-void report_event(struct report *r, const struct event *event, bool sender, uint64_t contact_ns);
+void report_event(struct report *r, const struct event *event, bool caller, uint64_t contact_ns);
 /* An outage that the end found. */
 void report_outage(struct report *r, const struct stats *now);
 void report_end(struct report *r, const struct stats *now, const char *reason, uint64_t missed);

@@ -78,6 +78,7 @@ session_init(struct session *s, const struct options *options)
 	memset(s, 0, sizeof(*s));
 	s->options = options;
 	s->sender = options->mode == OPTIONS_TX;
+	s->caller = options->calls;
 	s->greeter = -1;
 	s->greeter_most_ns = SECOND;
 	s->start_ns = s->down_ns = clock_now_ns();
@@ -93,9 +94,9 @@ session_init(struct session *s, const struct options *options)
 	lock_cond_init(&s->changed);
 	events_init(&s->events);
 	atomic_init(&s->progress_ns, s->start_ns);
-	if (s->sender)
+	if (s->caller)
 		paths_init(&s->paths, options->npaths, options->threads, s->start_ns);
-	return entropy_fill(s->sender ? s->id : s->instance, FRAME_ID);
+	return entropy_fill(s->caller ? s->id : s->instance, FRAME_ID);
 }
 
 /* Verdicts */
@@ -129,7 +130,7 @@ keep_ns(const struct session *s)
 
 	/* A receiver that waits for us should learn that nothing will come. */
 	if (!s->bound)
-		return s->sender && (s->fail.reason == FAIL_SOURCE ||
+		return s->sender && s->caller && (s->fail.reason == FAIL_SOURCE ||
 		    s->fail.reason == FAIL_RESOURCE) ? FAREWELL_NS : 0;
 	if (s->sender || s->signal != 0)
 		return FAREWELL_NS;
@@ -321,6 +322,17 @@ session_over(struct session *s)
 	return over;
 }
 
+bool
+session_checked(struct session *s)
+{
+	bool checked;
+
+	lock_take(&s->lock);
+	checked = s->checked;
+	lock_drop(&s->lock);
+	return checked;
+}
+
 /* More legs may be wanted, or fewer: let those that are parked look. */
 static void
 nudge_locked(struct session *s)
@@ -370,7 +382,7 @@ session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns)
 		if (s->state == SESSION_CONTACT || s->state == SESSION_SUSPENDED)
 			move_locked(s, SESSION_RUNNING);
 	}
-	if (s->sender) {
+	if (s->caller) {
 		dial_over_locked(s, leg);
 		paths_joined(&s->paths, leg->path, rtt_ns, now);
 		nudge_locked(s);
@@ -401,7 +413,7 @@ session_leg_down(struct session *s, struct leg *leg, const char *why)
 	closing = s->state == SESSION_CLOSING || s->state == SESSION_OVER;
 	if (!closing && !leg->leaving)
 		s->losses++;
-	if (s->sender)
+	if (s->caller)
 		paths_left(&s->paths, leg->path, useful, leg->random, now);
 	if (up == 0) {
 		s->down_ns = now;
@@ -410,7 +422,7 @@ session_leg_down(struct session *s, struct leg *leg, const char *why)
 			suspended = true;
 		}
 	}
-	if (s->sender)
+	if (s->caller)
 		nudge_locked(s);
 	lock_wake_all(&s->changed);
 	lock_drop(&s->lock);
@@ -440,7 +452,7 @@ session_leg_busy(struct session *s, bool busy)
 	lock_drop(&s->lock);
 }
 
-/* The sender's side of a dial */
+/* The caller's side of a dial */
 
 bool
 session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigned *again_ms,
@@ -549,10 +561,11 @@ session_hello(struct session *s, struct leg *leg, struct hello *hello)
 		return false;
 	}
 	memset(hello, 0, sizeof(*hello));
-	hello->role = ROLE_SENDER;
+	hello->role = s->sender ? ROLE_SENDER : ROLE_RECEIVER;
 	memcpy(hello->session, s->id, FRAME_ID);
 	memcpy(hello->instance, s->instance, FRAME_ID);
 	hello->leg = (uint16_t)leg->number;
+	hello->path = (uint16_t)leg->path;
 	hello->incarnation = leg->incarnation = ++leg->newest;
 	hello->required = s->checked ? FEATURE_CHECKSUM : 0;
 	hello->known = FEATURES_KNOWN;
@@ -573,6 +586,17 @@ smaller_timeout(uint64_t mine_ms, uint64_t theirs_ms)
 	return mine_ms * MS;
 }
 
+/* Both halves work with what was agreed on from now on. */
+static void
+agree_locked(struct session *s)
+{
+	if (s->tx != NULL)
+		tx_agree(s->tx, s->window, s->frame);
+	if (s->rx != NULL)
+		rx_agree(s->rx, s->window, s->frame, s->checked);
+	session_progress(s);
+}
+
 static const char *
 welcome_judge(const struct session *s, const struct leg *leg, const struct hello *w)
 {
@@ -582,9 +606,10 @@ welcome_judge(const struct session *s, const struct leg *leg, const struct hello
 		return "a WELCOME from another receiver";
 	if (w->leg != leg->number || w->incarnation != leg->incarnation)
 		return "a WELCOME to another leg";
-	if (w->role != ROLE_RECEIVER)
-		return "a WELCOME from a sender";
-	if (((w->required & FEATURE_CHECKSUM) != 0) != s->checked)
+	if (w->role != (s->sender ? ROLE_RECEIVER : ROLE_SENDER))
+		return s->sender ? "a WELCOME from a sender" : "a WELCOME from a receiver";
+	/* Whether there are checks is the sender's to say, once. */
+	if ((s->sender || s->bound) && ((w->required & FEATURE_CHECKSUM) != 0) != s->checked)
 		return "a WELCOME with other features";
 	if (!s->bound && s->greeter != (int)leg->number)
 		return "another leg greets meanwhile";
@@ -608,30 +633,37 @@ session_welcome(struct session *s, struct leg *leg, const struct hello *w)
 			s->window = w->window;
 		if (w->frame < s->frame)
 			s->frame = w->frame;
+		s->checked = (w->required & FEATURE_CHECKSUM) != 0;
 		s->timeout_ns = smaller_timeout(s->options->timeout_ms, w->timeout_ms);
+		agree_locked(s);
 		lock_wake_all(&s->changed);
 	}
 	lock_drop(&s->lock);
-	if (first) {
-		tx_agree(s->tx, s->window, s->frame);
-		session_progress(s);
-		log_line(LOG_RUN, "the receiver at %s takes the stream", leg->name);
-	}
+	if (first)
+		log_line(LOG_RUN, s->sender ? "the receiver at %s takes the stream" :
+		    "the sender at %s has the stream", leg->name);
 	return why;
 }
 
-/* No way leads to the receiver any more, or did at all. */
+/* No way leads to the peer any more, or did at all. */
 static void
 refused_judge(struct session *s, const char *text)
 {
-	bool bound, all, delivered;
+	bool bound, all, delivered = false;
 	struct tx_state state;
 
-	tx_state(s->tx, &state);
-	delivered = state.finished && state.delivered == state.read;
+	if (s->tx != NULL) {
+		tx_state(s->tx, &state);
+		delivered = state.finished && state.delivered == state.read;
+	}
 	lock_take(&s->lock);
 	bound = s->bound;
 	all = s->up == 0 && paths_all_refused(&s->paths);
+	/* Nobody is left to be told. */
+	if (all && s->state == SESSION_CLOSING) {
+		s->closing_ns = 0;
+		lock_wake_all(&s->changed);
+	}
 	lock_drop(&s->lock);
 	if (!all)
 		return;
@@ -641,8 +673,9 @@ refused_judge(struct session *s, const char *text)
 		fail_status(s, FAIL_TIMEOUT, EXIT_UNCONFIRMED,
 		    "all was delivered, but the receiver that could confirm it is gone");
 	else
-		session_fail(s, FAIL_PROTOCOL,
-		    "no path leads to the receiver of this session any more");
+		session_fail(s, FAIL_PROTOCOL, s->sender ?
+		    "no path leads to the receiver of this session any more" :
+		    "no path leads to the sender of this session any more");
 }
 
 const char *
@@ -674,7 +707,7 @@ session_unwelcome(struct session *s, struct leg *leg)
 	lock_drop(&s->lock);
 }
 
-/* The receiver's side */
+/* The listener's side */
 
 /* Always false: the HELLO is not accepted. */
 static bool
@@ -708,7 +741,7 @@ judge_hello(const struct session *s, const struct hello *h, struct refuse *r)
 	memcpy(r->session, h->session, FRAME_ID);
 	if (memcmp(h->phrase, s->options->phrase, 4) != 0)
 		return refuse(r, REFUSE_PHRASE, "");
-	if (h->role != ROLE_SENDER)
+	if (h->role != (s->sender ? ROLE_RECEIVER : ROLE_SENDER))
 		return refuse(r, REFUSE_ROLE, "");
 	if ((h->required & ~FEATURES_KNOWN) != 0)
 		return refuse(r, REFUSE_FEATURE, "");
@@ -730,31 +763,46 @@ at_rest_locked(const struct session *s)
 	return s->busy == 0;
 }
 
+/* The session came to nothing so far: another may take its place.  Its legs are at rest. */
+static bool
+brought_nothing(const struct session *s, const struct hello *h)
+{
+	struct rx_state in;
+	struct tx_state out;
+
+	if (s->tx != NULL) {
+		/* What was read and promised to the first has to suit the second. */
+		tx_state(s->tx, &out);
+		return out.acknowledged == 0 && out.delivered == 0 && h->window >= s->window &&
+		    h->frame >= s->frame;
+	}
+	rx_state(s->rx, &in);
+	return in.delivered == 0 && in.stored == 0 && !in.complete;
+}
+
 /* A session begins here; one that brought nothing and is gone makes room. */
 static bool
 adopt_locked(struct session *s, const struct hello *h, struct refuse *r, uint64_t now)
 {
-	struct rx_state state;
-
-	/* Only a session that never got anywhere; its halves are at rest. */
+	if (s->verdict != VERDICT_NONE)
+		return refuse_busy(s, r, now);
 	if (s->bound) {
-		rx_state(s->rx, &state);
-		if (!at_rest_locked(s) || s->verdict != VERDICT_NONE || state.delivered > 0 ||
-		    state.stored > 0 || state.complete)
+		if (!at_rest_locked(s) || !brought_nothing(s, h))
 			return refuse_busy(s, r, now);
 		log_line(LOG_LOSS, "a session that brought nothing makes room for another");
-	} else if (s->verdict != VERDICT_NONE)
-		return refuse_busy(s, r, now);
+	}
 	memcpy(s->id, h->session, FRAME_ID);
 	s->bound = true;
 	s->window = s->wish < h->window ? s->wish : h->window;
-	s->frame = h->frame;
+	if (s->rx != NULL) {
+		s->frame = h->frame;
+		s->checked = (h->required & FEATURE_CHECKSUM) != 0;
+	} else if (h->frame < s->frame)
+		s->frame = h->frame;
 	if (s->frame > s->window / 4)
 		s->frame = (uint32_t)(s->window / 4);
-	s->checked = (h->required & FEATURE_CHECKSUM) != 0;
 	s->timeout_ns = smaller_timeout(s->options->timeout_ms, h->timeout_ms);
-	rx_agree(s->rx, s->window, s->frame, s->checked);
-	session_progress(s);
+	agree_locked(s);
 	return true;
 }
 
@@ -819,7 +867,7 @@ session_admit(struct session *s, const struct hello *h, int fd, const char *name
 		for (i = 0; good && i < s->legs; i++)
 			s->leg[i]->newest = 0;
 	}
-	if (good && ((h->required & FEATURE_CHECKSUM) != 0) != s->checked)
+	if (good && s->rx != NULL && ((h->required & FEATURE_CHECKSUM) != 0) != s->checked)
 		good = refuse(r, REFUSE_FEATURE, "");
 	if (good)
 		good = hand_over_locked(s, h, fd, name, r, now);
@@ -830,13 +878,14 @@ session_admit(struct session *s, const struct hello *h, int fd, const char *name
 void
 session_make_welcome(struct session *s, const struct hello *h, struct hello *w)
 {
-	struct rx_state state;
+	struct rx_state state = { 0 };
 
-	rx_state(s->rx, &state);
+	if (s->rx != NULL)
+		rx_state(s->rx, &state);
 	*w = *h;
 	lock_take(&s->lock);
 	w->welcome = true;
-	w->role = ROLE_RECEIVER;
+	w->role = s->sender ? ROLE_SENDER : ROLE_RECEIVER;
 	memcpy(w->instance, s->instance, FRAME_ID);
 	w->required = s->checked ? FEATURE_CHECKSUM : 0;
 	w->known = FEATURES_KNOWN;
@@ -861,7 +910,7 @@ judge_contact(struct session *s, uint64_t now)
 	if (wait_ns == 0 || now - s->start_ns < wait_ns)
 		return;
 	lock_take(&s->lock);
-	refused = s->sender && paths_any_refused(&s->paths);
+	refused = s->caller && paths_any_refused(&s->paths);
 	lock_drop(&s->lock);
 	snprintf(text, sizeof(text), "no contact within %llu s",
 	    (unsigned long long)(s->options->wait_ms / 1000));
@@ -904,17 +953,28 @@ closed_locked(const struct session *s, uint64_t now)
 	return (s->due & DUE_PART) != 0 && s->busy == 0 && (s->released || !s->sender);
 }
 
-/* As many legs as turned out to be of use. */
+/*
+ * As many legs as turned out to be of use.  A receiver that calls cannot know
+ * how many the sender will use, and makes as many as it may.
+ */
 static void
 judge_legs(struct session *s)
 {
-	unsigned wanted[OPTIONS_PATHS_MAX], n = s->paths.count, i;
+	unsigned wanted[OPTIONS_PATHS_MAX] = { 0 }, n = s->paths.count, i;
+	bool more = false;
 
 	lock_take(&s->lock);
 	for (i = 0; i < n; i++)
 		wanted[i] = s->paths.path[i].wanted;
 	lock_drop(&s->lock);
-	if (!tx_tune(s->tx, wanted, n))
+	if (s->tx != NULL)
+		more = tx_tune(s->tx, wanted, n);
+	for (i = 0; s->tx == NULL && i < n; i++)
+		if (wanted[i] < (s->legs + n - 1) / n) {
+			wanted[i] = (s->legs + n - 1) / n;
+			more = true;
+		}
+	if (!more)
 		return;
 	lock_take(&s->lock);
 	for (i = 0; i < n; i++)
@@ -945,10 +1005,10 @@ call_home(struct session *s, uint64_t now)
 static void
 tick(struct session *s, enum session_state state, uint64_t now)
 {
-	if (s->sender && state == SESSION_RUNNING) {
+	if (state == SESSION_RUNNING && (s->caller || s->sender))
 		judge_legs(s);
+	if (state == SESSION_RUNNING && s->caller)
 		call_home(s, now);
-	}
 	if (s->rx != NULL && state != SESSION_CLOSING)
 		rx_look(s->rx);
 	if (state == SESSION_CONTACT)

@@ -51,6 +51,7 @@ enum session_verdict { VERDICT_NONE, VERDICT_DONE, VERDICT_FAILED };
 struct session {
 	const struct options *options;	/* [I] */
 	bool sender;			/* [I] */
+	bool caller;			/* [I] this end dials, the other listens */
 	struct chaos_spec chaos;	/* [I] */
 	struct tx *tx;			/* [I] the sender's half */
 	struct rx *rx;			/* [I] the receiver's half */
@@ -63,8 +64,8 @@ struct session {
 	 */
 	struct lock_cond changed;
 	enum session_state state;	/* [s] */
-	uint8_t id[FRAME_ID];		/* [s] sender: [I] */
-	uint8_t instance[FRAME_ID];	/* [s] receiver: [I] */
+	uint8_t id[FRAME_ID];		/* [s] caller: [I] */
+	uint8_t instance[FRAME_ID];	/* [s] listener: [I] */
 	bool bound;			/* [s] the peer is known */
 	int greeter;			/* [s] the leg that greets first; -1 = none */
 	uint64_t greeter_ns;		/* [s] since when */
@@ -75,7 +76,7 @@ struct session {
 	bool checked;
 	uint64_t timeout_ns;		/* 0 = never */
 	uint64_t heartbeat_ns;		/* [I] ours */
-	struct paths paths;		/* [s] sender */
+	struct paths paths;		/* [s] caller */
 	unsigned up;			/* [s] legs that are up */
 	unsigned busy;			/* [s] legs that have a connection */
 	uint64_t start_ns;		/* [I] */
@@ -122,7 +123,7 @@ void session_finished(struct session *s);
 
 /*
  * Legs.  session_leg_up returns what the leg has to say first; rtt_ns is what
- * its greeting took, at the sender.
+ * its greeting took, as far as it is known.
  */
 unsigned session_leg_up(struct session *s, struct leg *leg, uint64_t rtt_ns);
 void session_leg_down(struct session *s, struct leg *leg, const char *why);
@@ -131,9 +132,11 @@ void session_leg_busy(struct session *s, bool busy);
 /* The peer read our last words to the end. */
 void session_leg_parted(struct session *s);
 bool session_over(struct session *s);
+/* Payloads of the stream have checks; known when the peer is. */
+bool session_checked(struct session *s);
 
 /*
- * The sender's side of a dial.  session_place: as paths_choose; false with
+ * The caller's side of a dial.  session_place: as paths_choose; false with
  * *again_ns = 0 when the session is over.
  */
 bool session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigned *again_ms,
@@ -148,7 +151,7 @@ const char *session_refused(struct session *s, struct leg *leg, const struct ref
 void session_unwelcome(struct session *s, struct leg *leg);
 
 /*
- * The receiver's side.  A valid HELLO came: true, and the connection is the
+ * The listener's side.  A valid HELLO came: true, and the connection is the
  * leg's; or false and *refuse is the answer.
  */
 bool session_admit(struct session *s, const struct hello *hello, int fd, const char *name,

@@ -105,6 +105,7 @@ stats_take(struct session *s, struct stats *out)
 
 	memset(out, 0, sizeof(*out));
 	out->sender = s->sender;
+	out->caller = s->caller;
 	take_session(s, out);
 	take_legs(s, out);
 	out->at_ns = clock_now_ns();

@@ -23,7 +23,7 @@
 struct stats_leg {
 	bool known;		/* it was up at least once, or tries to be */
 	enum leg_state state;
-	unsigned path;		/* sender: index of its path */
+	unsigned path;		/* caller: index of its path */
 	char peer[NET_NAME];	/* receiver: who called */
 	uint64_t frames;	/* of the stream: sent, or received */
 	uint64_t octets;
@@ -36,6 +36,7 @@ struct stats_leg {
 struct stats {
 	uint64_t at_ns;
 	bool sender;
+	bool caller;
 	enum session_state state;
 	enum session_verdict verdict;
 	uint64_t total;		/* VERDICT_DONE: of the stream */

@@ -92,7 +92,7 @@ place(const struct stats *now, const struct stats_leg *l, const struct options *
 {
 	const struct options_path *path = &options->paths[l->path];
 
-	if (!now->sender)
+	if (!now->caller)
 		snprintf(to, 32, "%.28s", l->peer[0] != '\0' ? l->peer : "-");
 	else
 		snprintf(to, 32, "%.*s%s:%s", strlen(path->host) > 22 ? 19 : 22, path->host,
@@ -134,7 +134,7 @@ tally_table(const struct stats *now, const struct stats *before, const struct op
 		known += now->leg[i].known;
 	if (known > 0)
 		add(&t, "  leg %-28s %-8s %9s %9s %11s %8s %7s %6s %7s\n",
-		    now->sender ? "path" : "peer", "state", "frames", "bytes", "rate",
+		    now->caller ? "path" : "peer", "state", "frames", "bytes", "rate",
 		    "rtt ms", "retrans", now->sender ? "resent" : "twice", "redials");
 	for (i = 0; i < FRAME_LEGS; i++)
 		if (now->leg[i].known)

@@ -59,6 +59,7 @@ struct tx {
 	uint16_t home[FRAME_LEGS];	/* [w] the path that it uses */
 	uint16_t place[FRAME_LEGS];	/* [w] how many legs of that path are before it */
 	struct tx_path path[OPTIONS_PATHS_MAX];	/* [w] */
+	unsigned paths;			/* [w] so many of them had a leg */
 	uint64_t taken_ns;		/* [w] when a leg took something, or there was nothing */
 	uint64_t watch_ns;		/* [w] when a leg without work was asked to look out */
 	bool lazy;			/* [w] since the last tx_tune the source was waited for */
@@ -71,14 +72,16 @@ struct tx {
 	struct digest digest;		/* [r] */
 };
 
-/* More legs may be up than are used, see path.c. */
+/* More legs may be up than are used, see path.c.  A caller's paths are not known here. */
 static void
 paths_begin(struct tx *tx, const struct session *session)
 {
-	unsigned n = session->paths.count, i;
+	unsigned n = session->paths.count, most = FRAME_LEGS, i;
 
-	for (i = 0; i < n; i++)
-		tune_init(&tx->path[i].tune, 1, (session->paths.legs + n - 1) / n);
+	if (session->caller)
+		most = (session->paths.legs + n - 1) / n;
+	for (i = 0; i < OPTIONS_PATHS_MAX; i++)
+		tune_init(&tx->path[i].tune, 1, most);
 }
 
 struct tx *
@@ -446,6 +449,8 @@ tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 		tx->idle[n] = tx->called[n] = tx->leaving[n] = false;
 		tx->home[n] = (uint16_t)leg->path;
 		tx->path[leg->path].rtt_ns = rtt_ns;
+		if (leg->path >= tx->paths)
+			tx->paths = leg->path + 1;
 		guess_locked(tx, n);
 		rank_locked(tx, n);
 	}
@@ -592,28 +597,43 @@ consumer_slow_locked(const struct tx *tx)
 	return tx->window.base - tx->window.delivered > tx->window.reach / 4;
 }
 
+/* Where the receiver calls, there are as many legs on a path as it made. */
+static void
+most_locked(struct tx *tx)
+{
+	unsigned i;
+
+	for (i = 0; i < tx->paths; i++)
+		tx->path[i].tune.most = 1;
+	for (i = 0; i < tx->ranked; i++)
+		tx->path[tx->home[tx->rank[i]]].tune.most = tx->place[tx->rank[i]] + 1u;
+}
+
 bool
 tx_tune(struct tx *tx, unsigned wanted[], unsigned n)
 {
 	const char *why[OPTIONS_PATHS_MAX];
 	uint64_t now = clock_now_ns();
 	bool limited, changed = false;
-	unsigned i;
+	unsigned paths, i;
 
 	lock_take(&tx->lock);
 	limited = !tx->lazy && !consumer_slow_locked(tx) &&
 	    (window_ready(&tx->window) > 0 || tx->reader_waits);
 	tx->lazy = false;
-	for (i = 0; i < n; i++) {
+	paths = tx->paths;
+	if (n == 0)
+		most_locked(tx);
+	for (i = 0; i < paths; i++) {
 		why[i] = tune_step(&tx->path[i].tune, tx->path[i].octets, limited,
 		    tx->path[i].rtt_ns, now);
-		if (wanted[i] < tx->path[i].tune.legs) {
+		if (i < n && wanted[i] < tx->path[i].tune.legs) {
 			wanted[i] = tx->path[i].tune.legs;
 			changed = true;
 		}
 	}
 	lock_drop(&tx->lock);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < paths; i++)
 		if (why[i] != NULL)
 			log_line(LOG_DECISION, "path %u: %s", i, why[i]);
 	return changed;

@@ -2,7 +2,8 @@
  * viamillipede: one pipe over many TCP connections.
  *
  * What crosses the wire.  The sender (tx) makes several connections to the
- * receiver (rx), the legs of one session.  Each begins with a HELLO, which
+ * receiver (rx), or the receiver (fetch) to the sender (offer): the legs of one
+ * session.  Each begins with a HELLO, which
  * names the session, the leg and its incarnation, and a WELCOME, which names
  * the receiver (frame.h has the tables).  Then the sender cuts the stream into
  * frames, each with the offset of its first octet, and gives every frame to
@@ -185,7 +186,7 @@ start_thread_failed(const char *what, int error)
 static int
 make_legs(struct session *s)
 {
-	unsigned i, legs = s->sender ? s->options->threads : FRAME_LEGS;
+	unsigned i, legs = s->caller ? s->options->threads : FRAME_LEGS;
 
 	for (i = 0; i < legs; i++) {
 		s->leg[i] = worker_new(s, i);
@@ -198,24 +199,37 @@ make_legs(struct session *s)
 	return 0;
 }
 
+/* The half that sends or receives. */
 static int
-start_tx(struct session *s, struct monitor *m)
+make_half(struct session *s)
+{
+	int output;
+
+	if (s->sender) {
+		s->tx = tx_new(s, STDIN_FILENO, s->window, s->options->window_given, s->frame,
+		    s->checked);
+		if (s->tx == NULL)
+			log_line(LOG_ERROR, "cannot make the window: %s", strerror(errno));
+		return s->tx != NULL ? 0 : -1;
+	}
+	output = take_output();
+	if (output == -1 || (s->rx = rx_new(s, output)) == NULL) {
+		log_line(LOG_ERROR, "cannot take standard output: %s", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static int
+start_legs(struct session *s, struct listener *l)
 {
 	unsigned i;
 	int error;
 
-	s->tx = tx_new(s, STDIN_FILENO, s->window, s->options->window_given, s->frame,
-	    s->checked);
-	if (s->tx == NULL) {
-		log_line(LOG_ERROR, "cannot make the window: %s", strerror(errno));
-		return -1;
+	if (!s->caller) {
+		error = listener_start(l);
+		return error == 0 ? 0 : start_thread_failed("the listener", error);
 	}
-	if (make_legs(s) == -1)
-		return -1;
-	if ((error = monitor_start(m)) != 0)
-		return start_thread_failed("the monitor", error);
-	if ((error = tx_start(s->tx)) != 0)
-		return start_thread_failed("the reader", error);
 	for (i = 0; i < s->legs; i++)
 		if ((error = worker_start(s->leg[i])) != 0)
 			return start_thread_failed("a leg", error);
@@ -223,23 +237,19 @@ start_tx(struct session *s, struct monitor *m)
 }
 
 static int
-start_rx(struct session *s, struct monitor *m, struct listener *l)
+start(struct session *s, struct monitor *m, struct listener *l)
 {
-	int output = take_output(), error;
+	int error;
 
-	if (output == -1 || (s->rx = rx_new(s, output)) == NULL) {
-		log_line(LOG_ERROR, "cannot take standard output: %s", strerror(errno));
-		return -1;
-	}
-	if (make_legs(s) == -1 || listener_open(l, s) == -1)
+	if (make_half(s) == -1 || make_legs(s) == -1 || (!s->caller && listener_open(l, s) == -1))
 		return -1;
 	if ((error = monitor_start(m)) != 0)
 		return start_thread_failed("the monitor", error);
-	if ((error = rx_start(s->rx)) != 0)
+	if (s->sender && (error = tx_start(s->tx)) != 0)
+		return start_thread_failed("the reader", error);
+	if (!s->sender && (error = rx_start(s->rx)) != 0)
 		return start_thread_failed("the writer", error);
-	if ((error = listener_start(l)) != 0)
-		return start_thread_failed("the listener", error);
-	return 0;
+	return start_legs(s, l);
 }
 
 /* What can be said to be wrong before anything is opened.  0, or -1 after saying it. */
@@ -291,7 +301,7 @@ transfer(const struct options *o)
 		return EXIT_FAILED;
 	}
 	thread_detach(thread);
-	if ((s->sender ? start_tx(s, &monitor) : start_rx(s, &monitor, &listener)) == -1)
+	if (start(s, &monitor, &listener) == -1)
 		return EXIT_FAILED;
 	session_run(s);
 	monitor_finish(&monitor);

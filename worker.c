@@ -48,7 +48,7 @@ worker_new(struct session *session, unsigned number)
 	leg->number = number;
 	leg->pending_fd = leg->fd = -1;
 	leg->random = (number + 1) * 0x9e3779b97f4a7c15ULL ^ session->start_ns;
-	if (session->sender)
+	if (session->caller)
 		leg->home = leg->path = paths_home(&session->paths, number);
 	atomic_init(&leg->state, LEG_PARKED);
 	return leg;
@@ -154,6 +154,17 @@ part(struct leg *leg, uint64_t now)
 	inflow_drain(leg);
 }
 
+/* To leave: the sender gives the leg nothing more, the receiver asks for that. */
+static void
+take_leave(struct leg *leg)
+{
+	leg->leaving = true;
+	if (leg->tx != NULL)
+		tx_leave(leg->tx, leg);
+	else
+		outflow_control(leg, FRAME_LEAVE, 0, 0, NULL, 0);
+}
+
 /* Say what other threads want to be said.  NULL, or why the leg ends. */
 static const char *
 react(struct leg *leg, uint64_t now)
@@ -171,10 +182,8 @@ react(struct leg *leg, uint64_t now)
 	say_verdict(leg, due);
 	if ((due & DUE_PART) != 0)
 		part(leg, now);
-	else if ((due & DUE_HOME) != 0 && leg->tx != NULL) {
-		leg->leaving = true;
-		tx_leave(leg->tx, leg);
-	}
+	else if ((due & DUE_HOME) != 0 && !leg->leaving)
+		take_leave(leg);
 	return NULL;
 }
 
@@ -296,6 +305,8 @@ worker_control(struct leg *leg, const struct frame *frame, const uint8_t *payloa
 	case FRAME_BYE:
 		return take_verdict(leg, frame, payload);
 	case FRAME_LEAVE:
+		if (leg->tx != NULL && !leg->leaving)
+			take_leave(leg);
 		leg->leaving = true;
 		return NULL;
 	}
@@ -625,7 +636,7 @@ answered(struct leg *leg, const uint8_t answer[FRAME_GREETING])
 {
 	struct refuse refuse;
 	struct hello welcome;
-	const char *why = "not a viamillipede receiver";
+	const char *why = "not a viamillipede that listens";
 
 	switch (greeting_kind(answer)) {
 	case GREETING_WELCOME:
@@ -679,7 +690,7 @@ greet(struct leg *leg, unsigned patience_ms)
 	if (error == 0) {
 		if (answered(leg, answer) == NULL) {
 			outflow_init(&leg->out);
-			leg->checked = (hello.required & FEATURE_CHECKSUM) != 0;
+			leg->checked = session_checked(s);
 			run(leg, clock_now_ns() - began);
 		}
 		return;
@@ -687,7 +698,7 @@ greet(struct leg *leg, unsigned patience_ms)
 	/* What accepts and hangs up is a tunnel with nothing behind it. */
 	leg->address++;
 	session_dial_failed(s, leg, error == ECONNRESET ? "it hung up before it said anything" :
-	    error == EPROTO ? "not a viamillipede receiver" : strerror(error),
+	    error == EPROTO ? "not a viamillipede that listens" : strerror(error),
 	    error == ETIMEDOUT);
 }
 
@@ -781,16 +792,21 @@ static void
 serve(struct leg *leg, const struct hello *hello)
 {
 	uint8_t greeting[FRAME_GREETING];
+	struct net_info info;
 	struct hello welcome;
 
 	state_move(leg, LEG_GREETING);
 	leg->incarnation = hello->incarnation;
-	leg->checked = (hello->required & FEATURE_CHECKSUM) != 0;
+	leg->path = hello->path;
+	leg->checked = session_checked(leg->session);
+	if (leg->tx != NULL && leg->session->options->congestion[0] != '\0')
+		net_congestion(leg->fd, leg->session->options->congestion);
 	session_make_welcome(leg->session, hello, &welcome);
 	hello_encode(&welcome, greeting);
 	outflow_init(&leg->out);
 	outflow_greeting(leg, greeting);
-	run(leg, 0);
+	net_info(leg->fd, &info);
+	run(leg, info.rtt_us * 1000ULL);
 	close(leg->fd);
 	leg->fd = -1;
 	session_leg_busy(leg->session, false);
@@ -824,7 +840,7 @@ worker_start(struct leg *leg)
 	snprintf(name, sizeof(name), "viamillipede-%u", leg->number);
 	chaos_leg_init(&leg->chaos, leg->session->chaos.every != 0 ? &leg->session->chaos : NULL,
 	    leg->number);
-	error = thread_start(&thread, name, leg->session->sender ? dialler : called, leg);
+	error = thread_start(&thread, name, leg->session->caller ? dialler : called, leg);
 	if (error == 0)
 		thread_detach(thread);
 	return error;

@@ -1,5 +1,5 @@
 /*
- * worker: one leg's thread.  Dials (the sender's side) or takes connections
+ * worker: one leg's thread.  Dials (the caller's side) or takes connections
  * that the listener hands over (the receiver's), greets, carries frames and
  * heartbeats until the leg is dead or the session over, and begins again.
  */

@@ -235,6 +235,25 @@ tx()
 	start "$_tx" "$V" tx 127.0.0.1 "$_to" "$@"
 }
 
+# `offer NAME [OPTION ...]`: a sender that listens, as rx; it sends this
+# function's standard input.
+offer()
+{
+	_offer=$1
+	shift
+	start "$_offer" "$V" offer 0 "$@"
+	told "$_offer" "listening on .*:[0-9][0-9]*$" 20
+} 3<&0
+
+# `fetch NAME OFFER [OPTION ...]`: a receiver that calls it.
+fetch()
+{
+	_fetch=$1
+	_to=$(port "$2")
+	shift 2
+	start "$_fetch" "$V" fetch 127.0.0.1 "$_to" "$@"
+}
+
 # `proxy NAME RX [OPTION ...]`: tests/proxy.py in front of a receiver; tx can
 # be given NAME instead of RX, and `ask NAME COMMAND ...` injures what passes.
 proxy()

@@ -95,6 +95,7 @@ a_hello(void)
 	fill(h.session, sizeof(h.session));
 	fill(h.instance, sizeof(h.instance));
 	h.leg = (uint16_t)between(0, FRAME_LEGS - 1);
+	h.path = (uint16_t)between(0, FRAME_PATHS - 1);
 	h.incarnation = (uint32_t)between(1, UINT32_MAX);
 	h.known = (uint32_t)roll();
 	h.required = (uint32_t)roll() & h.known;
@@ -114,7 +115,7 @@ same_hello(const struct hello *a, const struct hello *b)
 	return a->welcome == b->welcome && a->role == b->role &&
 	    memcmp(a->session, b->session, FRAME_ID) == 0 &&
 	    memcmp(a->instance, b->instance, FRAME_ID) == 0 && a->leg == b->leg &&
-	    a->incarnation == b->incarnation && a->required == b->required &&
+	    a->path == b->path && a->incarnation == b->incarnation && a->required == b->required &&
 	    a->known == b->known && memcmp(a->phrase, b->phrase, 4) == 0 &&
 	    a->window == b->window && a->frame == b->frame &&
 	    a->heartbeat_ms == b->heartbeat_ms && a->timeout_ms == b->timeout_ms &&
@@ -238,7 +239,7 @@ test_hello_ranges(void)
 		{ 5, 1, ROLE_SENDER, ROLE_RECEIVER, UINT8_MAX },
 		{ 6, 2, FRAME_GREETING, FRAME_GREETING, UINT16_MAX },
 		{ 40, 2, 0, FRAME_LEGS - 1, UINT16_MAX },
-		{ 42, 2, 0, 0, UINT16_MAX },
+		{ 42, 2, 0, FRAME_PATHS - 1, UINT16_MAX },
 		{ 44, 4, 1, UINT32_MAX, UINT32_MAX },
 		{ 60, 8, 1 << 20, (uint64_t)64 << 30, UINT64_MAX },
 		{ 68, 4, 4096, 16 << 20, UINT32_MAX },

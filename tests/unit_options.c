@@ -90,7 +90,7 @@ test_defaults(void)
 
 	good("rx 0");
 	CHECK(o.mode == OPTIONS_RX && o.npaths == 0);
-	CHECK(strcmp(o.rx_port, "0") == 0 && o.bind[0] == '\0');
+	CHECK(strcmp(o.port, "0") == 0 && o.bind[0] == '\0');
 	CHECK(o.wait_ms == 0 && o.timeout_ms == 604800000);
 	CHECK(o.window_bytes == 64u << 20 && !o.window_given);
 	CHECK(o.heartbeat_ms == 5000 && o.verbose == 1);
@@ -123,7 +123,7 @@ test_any_order(void)
 
 	good("bind [::] wait 7 window 64G heartbeat 3 rx 65535 verbose 0");
 	CHECK(strcmp(o.bind, "::") == 0 && o.wait_ms == 7000);
-	CHECK(strcmp(o.rx_port, "65535") == 0 && o.verbose == 0);
+	CHECK(strcmp(o.port, "65535") == 0 && o.verbose == 0);
 	CHECK(o.window_bytes == UINT64_C(64) << 30 && o.heartbeat_ms == 3000);
 
 	/* A word may be a host's name. */
