@@ -19,6 +19,7 @@
 #include "net.h"
 #include "outflow.h"
 #include "pulse.h"
+#include "tunnel.h"
 #include "wake.h"
 
 struct session;
@@ -82,6 +83,7 @@ struct leg {
 	unsigned joins;			/* [s] joined so often */
 
 	int fd;				/* [t] owned; -1 while there is none */
+	struct tunnel tunnel;		/* [t] caller: that it goes through, if it does */
 	char name[NET_NAME];		/* [t] the peer's address */
 	unsigned path;			/* [t] the path in use, by the caller's count */
 	bool dialling;			/* [s] caller: counted as such on that path */

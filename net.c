@@ -47,13 +47,19 @@ name_address(const struct sockaddr *sa, socklen_t len, char name[NET_NAME])
 }
 
 int
+net_close_on_exec(int fd)
+{
+	return fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int
 net_own(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
 	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return -1;
-	return fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return net_close_on_exec(fd);
 }
 
 static int

@@ -72,6 +72,8 @@ int net_accept(int listener, char name[NET_NAME]);
 /* Close-on-exec and non-blocking. */
 int net_own(int fd);
 
+int net_close_on_exec(int fd);
+
 /* What every leg's connection gets: no delay for small frames. */
 void net_prepare(int fd);
 /* Where the system has it: fail when sent data is not acknowledged for so long. */

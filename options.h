@@ -50,6 +50,7 @@ struct options_path {
 	char host[OPTIONS_TEXT_SIZE];	/* name or address, without brackets */
 	char port[6];			/* decimal, 1 to 65535 */
 	char from[OPTIONS_TEXT_SIZE];	/* address or interface; "" = any */
+	bool tunnel;			/* through ssh, to that port there */
 };
 
 struct options {
@@ -60,7 +61,9 @@ struct options {
 	/* who calls */
 	struct options_path paths[OPTIONS_PATHS_MAX];
 	unsigned npaths;		/* 0 when it listens */
+	bool reserve;			/* one more, which the others fall back on */
 	unsigned threads;		/* most legs at once */
+	const char *ssh;		/* line for the shell that begins a tunnel */
 
 	/* who listens */
 	char port[6];			/* decimal, 0 to 65535 */

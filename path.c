@@ -14,15 +14,16 @@
 #define STAYS_NS	(2 * SECOND)	/* a path that is up so long is back */
 
 void
-paths_init(struct paths *p, unsigned count, unsigned legs, uint64_t now_ns)
+paths_init(struct paths *p, unsigned count, bool reserve, unsigned legs, uint64_t now_ns)
 {
 	unsigned i;
 
 	memset(p, 0, sizeof(*p));
 	p->count = count;
 	p->legs = legs;
-	p->none_ns = now_ns;
-	for (i = 0; i < count; i++) {
+	p->reserve = reserve;
+	p->none_ns = p->bare_ns = now_ns;
+	for (i = 0; i < paths_total(p); i++) {
 		p->path[i].wanted = 1;
 		p->path[i].patience_ms = PATIENCE_FIRST;
 	}
@@ -50,9 +51,33 @@ open_paths(const struct paths *p)
 {
 	unsigned i, n = 0;
 
-	for (i = 0; i < p->count; i++)
+	for (i = 0; i < paths_total(p); i++)
 		n += p->path[i].up > 0;
 	return n;
+}
+
+static bool
+all_refused(const struct paths *p, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (p->path[i].outcome != PATH_REFUSED)
+			return false;
+	return true;
+}
+
+/* It is time for the reserve, and this leg is one that may use it. */
+static bool
+uses_reserve(const struct paths *p, unsigned leg, unsigned home, uint64_t now_ns)
+{
+	if (!p->reserve || p->bare_ns == 0)
+		return false;
+	if (now_ns - p->bare_ns < PATHS_RESERVE_NS && !all_refused(p, p->count))
+		return false;
+	if (p->legs > p->count)
+		return leg >= p->count;
+	return (p->path[home].failures + p->path[p->count].failures) % 2 == 1;
 }
 
 bool
@@ -65,7 +90,11 @@ paths_choose(const struct paths *p, unsigned leg, unsigned home, uint64_t now_ns
 
 	*again_ns = UINT64_MAX;
 	*path = home;
-	if (rank > 0 && h->up == 0 && p->up > 0) {
+	if (uses_reserve(p, leg, home, now_ns)) {
+		*path = p->count;
+		h = &p->path[p->count];
+		rank -= rank > 0;
+	} else if (rank > 0 && h->up == 0 && p->up > 0) {
 		/* Its own path is dead: it works on the best that is open. */
 		for (i = 0; p->path[i].up == 0; i++)
 			;
@@ -154,6 +183,8 @@ paths_joined(struct paths *p, unsigned path, uint64_t rtt_ns, uint64_t now_ns)
 	p->path[path].up++;
 	p->up++;
 	p->none_ns = 0;
+	if (path < p->count)
+		p->bare_ns = 0;
 }
 
 void
@@ -165,6 +196,8 @@ paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, uint64_
 	p->up--;
 	if (p->up == 0)
 		p->none_ns = now_ns;
+	if (p->bare_ns == 0 && p->up == (p->reserve ? p->path[p->count].up : 0))
+		p->bare_ns = now_ns;
 	if (useful) {
 		h->failures = 0;
 		h->patience_ms = PATIENCE_FIRST;
@@ -226,12 +259,7 @@ paths_call_home(const struct paths *p, unsigned home, unsigned path, uint64_t no
 bool
 paths_all_refused(const struct paths *p)
 {
-	unsigned i;
-
-	for (i = 0; i < p->count; i++)
-		if (p->path[i].outcome != PATH_REFUSED)
-			return false;
-	return true;
+	return all_refused(p, paths_total(p));
 }
 
 bool
@@ -239,7 +267,7 @@ paths_any_refused(const struct paths *p)
 {
 	unsigned i;
 
-	for (i = 0; i < p->count; i++)
+	for (i = 0; i < paths_total(p); i++)
 		if (p->path[i].outcome == PATH_REFUSED)
 			return true;
 	return false;

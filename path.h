@@ -12,6 +12,11 @@
  * hangs holds up nothing.  The other legs of a dead path work on the best one
  * that is open, and go home when their own is back.  With more paths than legs a
  * scout has several paths and goes from one to the next with each failure.
+ *
+ * A reserve is a way that is worse than all others and works where they do not
+ * (a tunnel).  It is dialled when no other path has had a leg for
+ * PATHS_RESERVE_NS, or all of them refused, by legs that are not scouts, or by
+ * scouts in turn with their own path where there are no others.
  */
 #ifndef PATH_H
 #define PATH_H
@@ -20,6 +25,8 @@
 #include <stdint.h>
 
 #include "options.h"
+
+#define PATHS_RESERVE_NS	3000000000ULL
 
 /* How the last dial of a path ended. */
 enum path_outcome {
@@ -44,14 +51,23 @@ struct path {
 
 struct paths {
 	unsigned count;
+	bool reserve;		/* there is one more, for when all of these are dead */
 	unsigned legs;		/* most at once */
 	unsigned up;		/* legs on all of them */
 	bool urgent;		/* only the verdict is missing: dial every second */
 	uint64_t none_ns;	/* since when no leg is up; 0 = one is */
+	uint64_t bare_ns;	/* since when none is on a path that is not the reserve; 0 = one is */
 	struct path path[OPTIONS_PATHS_MAX];
 };
 
-void paths_init(struct paths *p, unsigned count, unsigned legs, uint64_t now_ns);
+/* With a reserve, path number `count' is it, and no leg's home. */
+void paths_init(struct paths *p, unsigned count, bool reserve, unsigned legs, uint64_t now_ns);
+
+static inline unsigned
+paths_total(const struct paths *p)
+{
+	return p->count + p->reserve;
+}
 
 /* The path that a leg belongs to at first. */
 unsigned paths_home(const struct paths *p, unsigned leg);

@@ -95,7 +95,8 @@ session_init(struct session *s, const struct options *options)
 	events_init(&s->events);
 	atomic_init(&s->progress_ns, s->start_ns);
 	if (s->caller)
-		paths_init(&s->paths, options->npaths, options->threads, s->start_ns);
+		paths_init(&s->paths, options->npaths, options->reserve, options->threads,
+		    s->start_ns);
 	return entropy_fill(s->caller ? s->id : s->instance, FRAME_ID);
 }
 
@@ -960,7 +961,7 @@ closed_locked(const struct session *s, uint64_t now)
 static void
 judge_legs(struct session *s)
 {
-	unsigned wanted[OPTIONS_PATHS_MAX] = { 0 }, n = s->paths.count, i;
+	unsigned wanted[OPTIONS_PATHS_MAX] = { 0 }, n = paths_total(&s->paths), i;
 	bool more = false;
 
 	lock_take(&s->lock);

@@ -672,7 +672,9 @@ greet(struct leg *leg, unsigned patience_ms)
 {
 	struct session *s = leg->session;
 	uint8_t answer[FRAME_GREETING];
+	char said[NET_WHY];
 	struct hello hello;
+	const char *why;
 	uint64_t began;
 	int error;
 
@@ -697,9 +699,10 @@ greet(struct leg *leg, unsigned patience_ms)
 	}
 	/* What accepts and hangs up is a tunnel with nothing behind it. */
 	leg->address++;
-	session_dial_failed(s, leg, error == ECONNRESET ? "it hung up before it said anything" :
-	    error == EPROTO ? "not a viamillipede that listens" : strerror(error),
-	    error == ETIMEDOUT);
+	why = error == ECONNRESET ? "it hung up before it said anything" :
+	    error == EPROTO ? "not a viamillipede that listens" : strerror(error);
+	tunnel_close(&leg->tunnel, said);
+	session_dial_failed(s, leg, said[0] != '\0' ? said : why, error == ETIMEDOUT);
 }
 
 static void
@@ -715,7 +718,15 @@ dial(struct leg *leg, unsigned patience_ms, unsigned again_ms)
 
 	state_move(leg, LEG_DIALLING);
 	stir(leg);
-	leg->fd = net_dial(&target, wake_fd(&leg->wake), leg->name, why);
+	if (path->tunnel) {
+		leg->fd = tunnel_open(&leg->tunnel, leg->session->options->ssh, path->host,
+		    path->port, why);
+		snprintf(leg->name, sizeof(leg->name), "%.80s through ssh", path->host);
+		target.used = 0;
+		target.addresses = 1;
+		target.denied = 0;
+	} else
+		leg->fd = net_dial(&target, wake_fd(&leg->wake), leg->name, why);
 	if (leg->fd == -1) {
 		if (errno == ECANCELED)
 			session_unwelcome(leg->session, leg);
@@ -730,6 +741,7 @@ dial(struct leg *leg, unsigned patience_ms, unsigned again_ms)
 	greet(leg, patience_ms);
 	close(leg->fd);
 	leg->fd = -1;
+	tunnel_close(&leg->tunnel, why);
 	session_leg_busy(leg->session, false);
 	atomic_fetch_add(&leg->redials, 1);
 }

@@ -54,18 +54,18 @@ test_home(void)
 {
 	unsigned leg;
 
-	paths_init(&p, 3, 8, SECOND);
+	paths_init(&p, 3, false, 8, SECOND);
 	for (leg = 0; leg < 8; leg++) {
 		CHECK(paths_home(&p, leg) == leg % 3);
 		CHECK(paths_rotate(&p, leg, leg % 3) == leg % 3);
 	}
 	/* More paths than legs: each leg goes round its own. */
-	paths_init(&p, 7, 3, SECOND);
+	paths_init(&p, 7, false, 3, SECOND);
 	CHECK(paths_rotate(&p, 0, 0) == 3 && paths_rotate(&p, 0, 3) == 6);
 	CHECK(paths_rotate(&p, 0, 6) == 0);
 	CHECK(paths_rotate(&p, 1, 1) == 4 && paths_rotate(&p, 1, 4) == 1);
 	CHECK(paths_rotate(&p, 2, 2) == 5 && paths_rotate(&p, 2, 5) == 2);
-	paths_init(&p, 2, 1, SECOND);
+	paths_init(&p, 2, false, 1, SECOND);
 	CHECK(paths_rotate(&p, 0, 0) == 1 && paths_rotate(&p, 0, 1) == 0);
 }
 
@@ -73,7 +73,7 @@ test_home(void)
 static void
 test_scout(void)
 {
-	paths_init(&p, 2, 6, SECOND);
+	paths_init(&p, 2, false, 6, SECOND);
 	CHECK(chooses(0, 0, SECOND) && at == 0);
 	CHECK(chooses(1, 1, SECOND) && at == 1);
 	paths_joined(&p, 0, MS, 0);
@@ -99,10 +99,10 @@ test_scout(void)
 	left(1, true, SECOND);
 	CHECK(chooses(1, 1, SECOND) && at == 1);
 	/* One path has two legs, so that the loss of one is no outage. */
-	paths_init(&p, 1, 4, SECOND);
+	paths_init(&p, 1, false, 4, SECOND);
 	paths_joined(&p, 0, MS, 0);
 	CHECK(chooses(1, 0, SECOND) && !chooses(2, 0, SECOND));
-	paths_init(&p, 1, 1, SECOND);
+	paths_init(&p, 1, false, 1, SECOND);
 	CHECK(p.path[0].wanted == 1);
 }
 
@@ -114,7 +114,7 @@ test_rest(void)
 	unsigned i;
 
 	for (i = 0; i < 300; i++) {
-		paths_init(&p, 1, 2, now);
+		paths_init(&p, 1, false, 2, now);
 		paths_joined(&p, 0, MS, 0);
 		paths_joined(&p, 0, MS, 0);
 		left(0, true, now);
@@ -140,7 +140,7 @@ test_patience(void)
 {
 	unsigned ms, want = 5000, i;
 
-	paths_init(&p, 1, 2, SECOND);
+	paths_init(&p, 1, false, 2, SECOND);
 	for (i = 0; i < 8; i++) {
 		ms = paths_patience_ms(&p, 0, 0);
 		CHECK(ms == want);
@@ -168,7 +168,7 @@ test_patience(void)
 static void
 test_refused(void)
 {
-	paths_init(&p, 2, 4, SECOND);
+	paths_init(&p, 2, false, 4, SECOND);
 	CHECK(!paths_all_refused(&p) && !paths_any_refused(&p));
 	refused(0, 0, 1, SECOND);
 	CHECK(!paths_all_refused(&p) && paths_any_refused(&p));
@@ -190,16 +190,66 @@ test_refused(void)
 	CHECK(p.path[0].outcome == PATH_DEAD);
 	CHECK(p.none_ns == SECOND && p.up == 0);
 	/* A refusal rests as any other failure does. */
-	paths_init(&p, 1, 1, SECOND);
+	paths_init(&p, 1, false, 1, SECOND);
 	refused(0, 0, 1, SECOND);
 	CHECK(!chooses(0, 0, SECOND) && again <= SECOND + SECOND / 5);
+}
+
+/* The reserve is for when all else is dead, and home is not there. */
+static void
+test_reserve(void)
+{
+	const uint64_t later = SECOND + PATHS_RESERVE_NS;
+	unsigned path, i, there;
+
+	/* Two ordinary paths; 6 legs, two of them scouts. */
+	paths_init(&p, 2, true, 6, SECOND);
+	CHECK(paths_total(&p) == 3 && paths_home(&p, 2) == 0 && paths_home(&p, 5) == 1);
+	for (i = 0; i < 6; i++)
+		CHECK(!paths_choose(&p, i, i % 2, SECOND, &path, &again) || path == i % 2);
+	for (i = 0; i < 6; i++)
+		CHECK(paths_choose(&p, i, i % 2, later, &path, &again) &&
+		    path == (i < 2 ? i : 2));
+	/* All refused: at once. */
+	refused(0, 0, 1, SECOND);
+	CHECK(paths_choose(&p, 3, 1, SECOND, &path, &again) && path == 1);
+	refused(1, 0, 1, SECOND);
+	CHECK(!paths_all_refused(&p));
+	CHECK(paths_choose(&p, 3, 1, SECOND, &path, &again) && path == 2);
+	/* Legs on it leave scouts to look for the others, and are called home. */
+	paths_joined(&p, 2, MS, later);
+	CHECK(p.bare_ns != 0 && p.none_ns == 0);
+	CHECK(paths_choose(&p, 0, 0, later, &path, &again) && path == 0);
+	paths_joined(&p, 0, MS, later);
+	CHECK(p.bare_ns == 0);
+	CHECK(paths_call_home(&p, 0, 2, later + 2 * SECOND));
+	CHECK(!paths_choose(&p, 4, 0, later + PATHS_RESERVE_NS, &path, &again) || path == 0);
+	/* When the last ordinary leg goes, the time begins anew, with legs there or without. */
+	left(0, true, later + SECOND);
+	CHECK(p.bare_ns == later + SECOND);
+	left(2, true, later + 2 * SECOND);
+	CHECK(p.bare_ns == later + SECOND && p.none_ns == later + 2 * SECOND);
+	refused(2, 0, 1, later);
+	CHECK(!paths_all_refused(&p));
+	/* One leg alone tries both in turn. */
+	paths_init(&p, 1, true, 1, SECOND);
+	for (i = there = 0; i < 10; i++) {
+		CHECK(paths_choose(&p, 0, 0, later + i * 10 * SECOND, &path, &again));
+		CHECK(path == i % 2);
+		there += path;
+		fails(path, false, later + i * 10 * SECOND);
+	}
+	CHECK(there == 5);
+	/* Without a reserve nothing of this is so. */
+	paths_init(&p, 1, false, 4, SECOND);
+	CHECK(paths_choose(&p, 3, 0, 100 * SECOND, &path, &again) && path == 0);
 }
 
 /* Who works elsewhere goes home when its own path has been back for a while. */
 static void
 test_call_home(void)
 {
-	paths_init(&p, 2, 4, SECOND);
+	paths_init(&p, 2, false, 4, SECOND);
 	paths_joined(&p, 1, MS, SECOND);
 	CHECK(!paths_call_home(&p, 0, 1, 100 * SECOND));
 	paths_joined(&p, 0, MS, 100 * SECOND);
@@ -224,7 +274,7 @@ test_addresses(void)
 	unsigned n, i;
 
 	for (n = 1; n <= 32; n++) {
-		paths_init(&p, 1, 1, SECOND);
+		paths_init(&p, 1, false, 1, SECOND);
 		for (i = n; i-- > 0;) {
 			CHECK(!paths_all_refused(&p));
 			refused(0, i, n, SECOND);
@@ -290,7 +340,7 @@ outage(unsigned count, unsigned legs, bool known, bool hang)
 	uint64_t now, last = begin, gap, first = 0, later = 0, tries = 0;
 	unsigned i;
 
-	paths_init(&p, count, legs, begin);
+	paths_init(&p, count, false, legs, begin);
 	for (i = 0; known && i < count; i++)
 		paths_joined(&p, i, 80 * MS, begin);
 	for (i = 0; known && i < count; i++)
@@ -339,6 +389,7 @@ main(int argc, char **argv)
 	test_patience();
 	test_refused();
 	test_call_home();
+	test_reserve();
 	test_addresses();
 	test_pace();
 	return check_done();

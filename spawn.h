@@ -1,0 +1,22 @@
+/*
+ * spawn: starting another program.
+ *
+ * The child has the three descriptors and no other of ours (all else is
+ * close-on-exec), no blocked signals, and the usual answer to those that we
+ * treat in our own way.  Any thread may call; nothing here waits for a child.
+ */
+#ifndef SPAWN_H
+#define SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Run argv[0], which is looked for in PATH, with these as its standard input,
+ * output and error; `group' puts it at the head of a process group of its own,
+ * otherwise it stays in ours.  The descriptors remain the caller's.  Its
+ * process, which the caller has to wait for; or -1 with errno.
+ */
+pid_t spawn(char *const argv[], int in, int out, int err, bool group);
+
+#endif
