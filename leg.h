@@ -84,6 +84,7 @@ struct leg {
 
 	int fd;				/* [t] owned; -1 while there is none */
 	struct tunnel tunnel;		/* [t] caller: that it goes through, if it does */
+	struct lookup lookup;		/* [t] caller: what its path's name means */
 	char name[NET_NAME];		/* [t] the peer's address */
 	unsigned path;			/* [t] the path in use, by the caller's count */
 	bool dialling;			/* [s] caller: counted as such on that path */

@@ -78,42 +78,9 @@ socket_new(int family)
 	return fd;
 }
 
-/* Names */
-
-static int
-resolve(const char *host, const char *port, bool passive, struct net_address *list,
-    unsigned *count, char why[NET_WHY])
-{
-	struct addrinfo hints = {
-		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
-		.ai_flags = (passive ? AI_PASSIVE : 0) | AI_NUMERICSERV
-	}, *all, *ai;
-	int error = getaddrinfo(host, port, &hints, &all);
-
-	*count = 0;
-	if (error != 0) {
-		snprintf(why, NET_WHY, "%s", error == EAI_SYSTEM ? strerror(errno) :
-		    gai_strerror(error));
-		return -1;
-	}
-	for (ai = all; ai != NULL && *count < NET_ADDRESSES; ai = ai->ai_next) {
-		if (ai->ai_addrlen > sizeof(list->sa))
-			continue;
-		memset(&list[*count], 0, sizeof(*list));
-		memcpy(&list[*count].sa, ai->ai_addr, ai->ai_addrlen);
-		list[*count].len = ai->ai_addrlen;
-		list[*count].family = ai->ai_family;
-		(*count)++;
-	}
-	freeaddrinfo(all);
-	if (*count == 0)
-		snprintf(why, NET_WHY, "no usable address");
-	return *count == 0 ? -1 : 0;
-}
-
 /* The address of a family that an interface has, as the source to bind to. */
 static int
-interface_address(const char *interface, int family, struct net_address *out)
+interface_address(const char *interface, int family, struct lookup_address *out)
 {
 	struct ifaddrs *all, *i;
 	int found = -1;
@@ -155,7 +122,7 @@ bind_interface(int fd, const char *interface)
 static int
 bind_source(int fd, const char *from, int family)
 {
-	struct net_address list[NET_ADDRESSES];
+	struct lookup_address list[LOOKUP_ADDRESSES];
 	unsigned count, i;
 	char why[NET_WHY];
 
@@ -165,7 +132,7 @@ bind_source(int fd, const char *from, int family)
 		bind_interface(fd, from);
 		return bind(fd, (struct sockaddr *)&list[0].sa, list[0].len);
 	}
-	if (resolve(from, "0", false, list, &count, why) == -1) {
+	if (lookup_now(from, "0", false, list, &count, why) == -1) {
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
@@ -334,7 +301,7 @@ struct attempt {
 
 struct dial {
 	struct net_target *target;
-	struct net_address list[NET_ADDRESSES];
+	const struct lookup_address *list;
 	unsigned addresses;
 	struct attempt attempt[ATTEMPTS];
 	unsigned attempts;	/* under way */
@@ -357,7 +324,7 @@ static int
 dial_start(struct dial *d)
 {
 	unsigned i = (d->target->first + d->started++) % d->addresses;
-	const struct net_address *a = &d->list[i];
+	const struct lookup_address *a = &d->list[i];
 	int fd;
 
 	if (d->attempts == ATTEMPTS) {
@@ -484,10 +451,11 @@ net_dial(struct net_target *target, int cancel, char name[NET_NAME], char why[NE
 
 	memset(&d, 0, sizeof(d));
 	d.target = target;
-	if (resolve(target->host, target->port, false, d.list, &d.addresses, why) == -1) {
-		errno = EHOSTUNREACH;
+	if (lookup(target->lookup, target->host, target->port, target->patience_ms, cancel,
+	    why) == -1)
 		return -1;
-	}
+	d.list = target->lookup->list;
+	d.addresses = target->lookup->count;
 	target->addresses = d.addresses;
 	target->denied = 0;
 	fd = dial_run(&d, cancel);
@@ -506,7 +474,7 @@ net_dial(struct net_target *target, int cancel, char name[NET_NAME], char why[NE
 /* Listening */
 
 static int
-listen_one(const struct net_address *a, bool both, int backlog, char name[NET_NAME])
+listen_one(const struct lookup_address *a, bool both, int backlog, char name[NET_NAME])
 {
 	int fd = socket_new(a->family), on = 1, only = !both, error;
 	struct sockaddr_storage sa;
@@ -532,7 +500,7 @@ err1:
 }
 
 static void
-set_port(struct net_address *a, const char *name)
+set_port(struct lookup_address *a, const char *name)
 {
 	unsigned port = (unsigned)strtoul(strrchr(name, ':') + 1, NULL, 10);
 
@@ -546,7 +514,7 @@ set_port(struct net_address *a, const char *name)
 static bool
 listen_both(struct net_listener *l, const char *port, int backlog)
 {
-	struct net_address any;
+	struct lookup_address any;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&any.sa;
 
 	memset(&any, 0, sizeof(any));
@@ -564,14 +532,14 @@ int
 net_listen(struct net_listener *l, const char *bind_to, const char *port, int backlog,
     char why[NET_WHY])
 {
-	struct net_address list[NET_ADDRESSES];
+	struct lookup_address list[LOOKUP_ADDRESSES];
 	unsigned count, i;
 	int error = EADDRNOTAVAIL, fd;
 
 	l->count = 0;
 	if (bind_to[0] == '\0' && listen_both(l, port, backlog))
 		return 0;
-	if (resolve(bind_to[0] == '\0' ? NULL : bind_to, port, true, list, &count, why) == -1)
+	if (lookup_now(bind_to[0] == '\0' ? NULL : bind_to, port, true, list, &count, why) == -1)
 		return -1;
 	for (i = 0; i < count && l->count < NET_LISTENERS; i++) {
 		if (l->count > 0)

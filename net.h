@@ -3,8 +3,8 @@
  *
  * Nothing here knows of frames or legs.  Descriptors that are returned are the
  * caller's, non-blocking and close-on-exec.  Times are milliseconds.  Any
- * thread may call anything; only net_dial and net_resolve block, for as long
- * as they are told (net_resolve: as long as the system's resolver takes).
+ * thread may call anything; only net_dial and net_listen block, the one for as
+ * long as it is told, the other for as long as the system's resolver takes.
  * Errors: -1 with errno, or with a text in `why' where there is one.
  */
 #ifndef NET_H
@@ -16,23 +16,19 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "lookup.h"
+
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL	0	/* SIGPIPE is ignored all the same */
 #endif
 
 #define NET_NAME	96	/* octets of "[address%scope]:port" and its NUL */
-#define NET_WHY		160	/* octets of a reason and its NUL */
-#define NET_ADDRESSES	16	/* of one name that are tried */
+#define NET_WHY		LOOKUP_WHY	/* octets of a reason and its NUL */
 #define NET_LISTENERS	8
-
-struct net_address {
-	struct sockaddr_storage sa;
-	socklen_t len;
-	int family;
-};
 
 /* Where to and how; the texts are the caller's. */
 struct net_target {
+	struct lookup *lookup;	/* that of the thread that dials */
 	const char *host;
 	const char *port;
 	const char *from;	/* source address or interface name, or "" */

@@ -22,6 +22,7 @@
 
 #define OPTIONS_PATHS_MAX	64
 #define OPTIONS_THREADS_MAX	64
+#define OPTIONS_FAR_MAX	64	/* words for the far side */
 #define OPTIONS_TEXT_SIZE	256	/* of any text below, with its NUL */
 #define OPTIONS_FILE_SIZE	4096	/* of a file's name, with its NUL */
 #define OPTIONS_WHY_SIZE	512	/* enough for any reason, with its NUL */
@@ -63,7 +64,15 @@ struct options {
 	unsigned npaths;		/* 0 when it listens */
 	bool reserve;			/* one more, which the others fall back on */
 	unsigned threads;		/* most legs at once */
-	const char *ssh;		/* line for the shell that begins a tunnel */
+
+	/* who starts the other side through ssh */
+	char ssh_host[OPTIONS_TEXT_SIZE];	/* "" = nobody */
+	char ssh[OPTIONS_TEXT_SIZE];	/* line for the shell that ssh is run with */
+	char remote[OPTIONS_TEXT_SIZE];	/* this program there */
+	char ports[12];			/* that it may listen on */
+	bool tunnel;			/* no path but through ssh */
+	const char *far[OPTIONS_FAR_MAX];	/* its words; in argv or constant */
+	size_t nfar;
 
 	/* who listens */
 	char port[6];			/* decimal, 0 to 65535 */

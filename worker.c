@@ -710,7 +710,7 @@ dial(struct leg *leg, unsigned patience_ms, unsigned again_ms)
 {
 	const struct options_path *path = &leg->session->options->paths[leg->path];
 	struct net_target target = {
-		.host = path->host, .port = path->port, .from = path->from,
+		.lookup = &leg->lookup, .host = path->host, .port = path->port, .from = path->from,
 		.congestion = leg->session->options->congestion,
 		.patience_ms = patience_ms, .again_ms = again_ms, .first = leg->address
 	};

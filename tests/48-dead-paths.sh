@@ -39,7 +39,7 @@ size=60000000
 data $size >"$T/in"
 rx r verbose 4 >"$T/out"
 proxy p r
-source_of $size rate=6000000 | start t "$V" tx 127.0.0.1 "$(port p)" \
+source_of $size rate=6000000 hold="50000000:$T/go" | start t "$V" tx 127.0.0.1 "$(port p)" \
     tx 127.0.0.1 "$(port r)" threads 4 verbose 4
 arrived "$T/out" 3000000
 ask p accept refuse
@@ -52,6 +52,7 @@ ask p accept normal
 ask p wait accepted $((accepted + 1))
 told t 'leg 2 down: its own path is back'
 told r 'leg 2 down: its own path is back'
+: >"$T/go"
 ended t 0 20
 ended r 0
 same "$T/in" "$T/out"
