@@ -46,6 +46,7 @@
 #include <unistd.h>
 
 #include "chaos.h"
+#include "command.h"
 #include "listener.h"
 #include "log.h"
 #include "monitor.h"
@@ -204,7 +205,8 @@ start_tx(struct session *s, struct monitor *m)
 	unsigned i;
 	int error;
 
-	s->tx = tx_new(s, STDIN_FILENO, s->window, s->options->window_given, s->frame,
+	s->tx = tx_new(s, s->command != NULL ? command_stream(s->command) : STDIN_FILENO,
+	    s->window, s->options->window_given, s->frame,
 	    s->checked);
 	if (s->tx == NULL) {
 		log_line(LOG_ERROR, "cannot make the window: %s", strerror(errno));
@@ -225,7 +227,7 @@ start_tx(struct session *s, struct monitor *m)
 static int
 start_rx(struct session *s, struct monitor *m, struct listener *l)
 {
-	int output = take_output(), error;
+	int output = s->command != NULL ? command_stream(s->command) : take_output(), error;
 
 	if (output == -1 || (s->rx = rx_new(s, output)) == NULL) {
 		log_line(LOG_ERROR, "cannot take standard output: %s", strerror(errno));
@@ -268,6 +270,20 @@ check_options(struct session *s)
 	return 0;
 }
 
+/*
+ * The transfer is over, or never began: the command, which was told if it
+ * failed, has its time to end.
+ */
+static void
+end_command(struct session *s, bool began)
+{
+	if (s->command == NULL)
+		return;
+	if (!began)
+		command_stop(s->command);
+	command_finish(s->command);
+}
+
 static int
 transfer(const struct options *o)
 {
@@ -284,6 +300,11 @@ transfer(const struct options *o)
 	}
 	if (check_options(s) == -1)
 		return EXIT_USAGE;
+	if (o->command != NULL &&
+	    (s->command = command_new(o->command, !s->sender)) == NULL) {
+		log_line(LOG_ERROR, "cannot make a pipe to the command: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
 	if (monitor_open(&monitor, s, VERSION, s->sender ? STDIN_FILENO : STDOUT_FILENO) == -1)
 		return EXIT_FAILED;
 	if ((error = thread_start(&thread, "viamillipede-s", signals, &monitor)) != 0) {
@@ -291,9 +312,12 @@ transfer(const struct options *o)
 		return EXIT_FAILED;
 	}
 	thread_detach(thread);
-	if ((s->sender ? start_tx(s, &monitor) : start_rx(s, &monitor, &listener)) == -1)
+	if ((s->sender ? start_tx(s, &monitor) : start_rx(s, &monitor, &listener)) == -1) {
+		end_command(s, false);
 		return EXIT_FAILED;
+	}
 	session_run(s);
+	end_command(s, true);
 	monitor_finish(&monitor);
 	log_settle(true);
 	lock_take(&s->lock);
