@@ -12,20 +12,20 @@ PREFIX = /usr/local
 MANDIR = $(PREFIX)/share/man
 DESTDIR =
 
-OBJS = blame.o chaos.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
+OBJS = blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
 	lock.o log.o lookup.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
 	pulse.o ranges.o report.o rx.o session.o spawn.o stats.o tally.o tune.o \
 	tunnel.o tx.o wake.o window.o \
 	worker.o viamillipede.o
 
 # What the unit tests link: everything but main.
-LIB = blame.o chaos.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
+LIB = blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
 	lock.o log.o lookup.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
 	pulse.o ranges.o report.o rx.o session.o sha256.o siphash.o spawn.o \
 	stats.o tally.o tune.o tunnel.o tx.o \
 	wake.o window.o worker.o
 
-UNITS = build/unit_blame build/unit_chaos build/unit_crc32c build/unit_digest \
+UNITS = build/unit_blame build/unit_chaos build/unit_command build/unit_crc32c build/unit_digest \
 	build/unit_events build/unit_frame build/unit_lock build/unit_log build/unit_lookup build/unit_options \
 	build/unit_order build/unit_pace build/unit_path build/unit_progress build/unit_pulse \
 	build/unit_ranges build/unit_report build/unit_sha256 build/unit_siphash \
@@ -89,6 +89,8 @@ build/unit_blame: tests/unit_blame.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_blame.c $(LIB) $(LDLIBS)
 build/unit_chaos: tests/unit_chaos.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_chaos.c $(LIB) $(LDLIBS)
+build/unit_command: tests/unit_command.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_command.c $(LIB) $(LDLIBS)
 build/unit_crc32c: tests/unit_crc32c.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_crc32c.c $(LIB) $(LDLIBS)
 build/unit_digest: tests/unit_digest.c tests/check.h $(LIB)
@@ -148,6 +150,7 @@ build/bench_copy: tests/bench_copy.c
 
 blame.o: blame.c blame.h
 chaos.o: chaos.c chaos.h entropy.h log.h lock.h
+command.o: command.c command.h lock.h log.h spawn.h wake.h
 crc32c.o: crc32c.c crc32c.h
 digest.o: digest.c digest.h
 entropy.o: entropy.c entropy.h
@@ -182,18 +185,16 @@ ranges.o: ranges.c ranges.h
 report.o: report.c report.h events.h lock.h net.h lookup.h options.h \
  stats.h blame.h frame.h leg.h chaos.h inflow.h order.h outflow.h \
  window.h ranges.h pulse.h tunnel.h wake.h session.h log.h path.h
-rx.o: rx.c rx.h blame.h frame.h order.h digest.h leg.h chaos.h inflow.h \
- net.h lookup.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
- lock.h log.h session.h events.h options.h path.h
+rx.o: rx.c rx.h blame.h frame.h order.h command.h digest.h leg.h chaos.h \
+ inflow.h net.h lookup.h outflow.h window.h ranges.h pulse.h tunnel.h \
+ wake.h lock.h log.h session.h events.h options.h path.h
 session.o: session.c session.h chaos.h events.h lock.h net.h lookup.h \
  frame.h leg.h inflow.h order.h outflow.h window.h ranges.h pulse.h \
- tunnel.h wake.h log.h options.h path.h entropy.h rx.h blame.h tx.h \
- worker.h
+ tunnel.h wake.h log.h options.h path.h command.h entropy.h rx.h blame.h \
+ tx.h worker.h
 sha256.o: sha256.c sha256.h
 siphash.o: siphash.c sha256.h siphash.h
 spawn.o: spawn.c spawn.h
-ssh.o: ssh.c ssh.h options.h entropy.h lock.h log.h net.h lookup.h \
- sha256.h spawn.h
 stats.o: stats.c stats.h blame.h frame.h leg.h chaos.h inflow.h order.h \
  net.h lookup.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
  session.h events.h lock.h log.h options.h path.h rx.h tx.h
@@ -202,13 +203,13 @@ tally.o: tally.c tally.h options.h stats.h blame.h frame.h leg.h chaos.h \
  tunnel.h wake.h session.h events.h lock.h log.h path.h
 tune.o: tune.c tune.h
 tunnel.o: tunnel.c tunnel.h net.h lookup.h spawn.h
-tx.o: tx.c tx.h blame.h frame.h window.h ranges.h digest.h leg.h chaos.h \
- inflow.h order.h net.h lookup.h outflow.h pulse.h tunnel.h wake.h lock.h \
- log.h pace.h session.h events.h options.h path.h tune.h
-viamillipede.o: viamillipede.c chaos.h listener.h net.h lookup.h log.h \
- lock.h monitor.h options.h progress.h stats.h blame.h frame.h leg.h \
- inflow.h order.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
- session.h events.h path.h report.h rx.h tx.h worker.h
+tx.o: tx.c tx.h blame.h frame.h window.h ranges.h command.h digest.h \
+ leg.h chaos.h inflow.h order.h net.h lookup.h outflow.h pulse.h tunnel.h \
+ wake.h lock.h log.h pace.h session.h events.h options.h path.h tune.h
+viamillipede.o: viamillipede.c chaos.h command.h listener.h net.h \
+ lookup.h log.h lock.h monitor.h options.h progress.h stats.h blame.h \
+ frame.h leg.h inflow.h order.h outflow.h window.h ranges.h pulse.h \
+ tunnel.h wake.h session.h events.h path.h report.h rx.h tx.h worker.h
 wake.o: wake.c wake.h
 window.o: window.c window.h frame.h ranges.h
 worker.o: worker.c worker.h frame.h leg.h chaos.h inflow.h order.h net.h \

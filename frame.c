@@ -436,7 +436,7 @@ fail_decode(struct fail *fail, const uint8_t *in, size_t n)
 {
 	if (n < FRAME_FAIL_SIZE || n > FRAME_FAIL_SIZE + FRAME_TEXT_MAX || get16(in + 2) != 0)
 		return "FAIL is malformed";
-	if (get16(in) < FAIL_SOURCE || get16(in) > FAIL_PROTOCOL)
+	if (get16(in) < FAIL_SOURCE || get16(in) > FAIL_COMMAND)
 		return "FAIL with an unknown reason";
 	fail->reason = (enum failure)get16(in);
 	memcpy(fail->text, in + FRAME_FAIL_SIZE, n - FRAME_FAIL_SIZE);
@@ -476,8 +476,8 @@ failure_text(enum failure reason)
 	static const char *const text[] = {
 		"no reason", "the source failed", "the output failed", "the consumer is gone",
 		"ended by a signal", "no progress for too long", "the digest differs",
-		"out of resources", "the protocol was broken"
+		"out of resources", "the protocol was broken", "the command failed"
 	};
 
-	return text[reason >= FAIL_SOURCE && reason <= FAIL_PROTOCOL ? reason : 0];
+	return text[reason >= FAIL_SOURCE && reason <= FAIL_COMMAND ? reason : 0];
 }

@@ -84,7 +84,8 @@
  *	octets	payload of FAIL
  *	0-1	reason, enum failure
  *	2-3	reserved, 0
- *	4-	text, UTF-8, at most 4096 octets
+ *	4-	text, at most 4608 octets; of a command the verdict, and after a
+ *		newline what it said last on its standard error
  *
  *	BYE and LEAVE have no payload.  A sender's LEAVE: nothing of its is under
  *	way on this leg and nothing more comes; it closes on purpose, and is not a
@@ -103,7 +104,7 @@
 #define FRAME_GREETING		128	/* octets of HELLO, WELCOME, REFUSE */
 #define FRAME_HEADER		24	/* octets of a frame's header */
 #define FRAME_DATA_MAX		(16u << 20)	/* octets of a payload */
-#define FRAME_CONTROL_MAX	4100	/* octets of any other payload */
+#define FRAME_CONTROL_MAX	4612	/* octets of any other payload */
 #define FRAME_LEGS		128	/* leg numbers are below this */
 #define FRAME_PATHS		64	/* path numbers are below this */
 #define FRAME_ID		16	/* octets of a session or instance id */
@@ -113,7 +114,7 @@
 #define FRAME_HEARTBEAT_SIZE	32
 #define FRAME_DONE_SIZE		16
 #define FRAME_FAIL_SIZE		4	/* without text */
-#define FRAME_TEXT_MAX		4096	/* octets of a FAIL's text */
+#define FRAME_TEXT_MAX		4608	/* octets of a FAIL's text */
 #define FRAME_REFUSE_TEXT	92	/* octets of a REFUSE's text */
 
 enum frame_type {
@@ -155,7 +156,8 @@ enum failure {
 	FAIL_TIMEOUT = 5,	/* no progress for `timeout` */
 	FAIL_DIGEST = 6,	/* the whole stream's digest differs */
 	FAIL_RESOURCE = 7,	/* memory or a thread could not be had */
-	FAIL_PROTOCOL = 8	/* the peer broke the protocol's rules */
+	FAIL_PROTOCOL = 8,	/* the peer broke the protocol's rules */
+	FAIL_COMMAND = 9	/* the command at either end did not succeed */
 };
 
 /* HELLO and WELCOME alike; see the table. */

@@ -340,6 +340,60 @@ log_text(char *text, size_t length)
 	errno = saved;
 }
 
+/*
+ * By whoever has set busy. What does not end in a newline is a line that is
+ * torn, as far as our own messages are concerned, and the shown line stays away
+ * until it is ended.
+ */
+static size_t
+put_octets(const char *octets, size_t length)
+{
+	const struct shown *s = &out.shown;
+	uint64_t now = clock_now_ns();
+	size_t torn = out.torn, taken;
+	enum written done = WRITTEN_ALL;
+
+	if (torn == 0)
+		done = put(s->erase, s->erase_length, now);
+	if (done != WRITTEN_ALL)
+		return done == WRITTEN_NEVER ? length : 0;
+	out.torn = length;
+	done = put(octets, length, now);
+	taken = length - out.torn;
+	if (taken == 0)
+		out.torn = torn;
+	else
+		out.torn = octets[taken - 1] != '\n';
+	if (out.torn == 0) {
+		(void)put(s->draw, s->draw_length, now);
+		out.torn = 0;
+	}
+	return done == WRITTEN_NEVER ? length : taken;
+}
+
+size_t
+log_pass(const char *octets, size_t length)
+{
+	uint64_t deadline = clock_now_ns();
+	size_t taken = 0;
+	int saved = errno;
+
+	thread_once(&out_once, out_init);
+	/* Nobody else is held up while it is full. */
+	if (ready(deadline + LOG_PATIENCE_MS * MS_NS)) {
+		lock_take(&out.lock);
+		if (begin_locked(&deadline)) {
+			lock_drop(&out.lock);
+			taken = put_octets(octets, length);
+			lock_take(&out.lock);
+			end_locked();
+		}
+		lock_drop(&out.lock);
+	}
+	errno = saved;
+	return taken;
+}
+
 /* By whoever has set busy: the old line goes, the new one comes. */
 static void
 put_shown(const char *draw, const char *erase, uint64_t deadline_ns)
@@ -348,7 +402,9 @@ put_shown(const char *draw, const char *erase, uint64_t deadline_ns)
 	size_t draws = strlen(draw), erases = strlen(erase), n = 0;
 	char whole[2 * LOG_SHOW_SIZE];
 
-	/* A torn line is ended first, by the next message. */
+	/* A torn line is ended first, by the next message; what is taken away is not there. */
+	if (out.torn > 0 && draws == 0)
+		s->draw_length = s->erase_length = 0;
 	if (out.torn > 0 || draws > LOG_SHOW_SIZE || erases > LOG_SHOW_SIZE ||
 	    (draws == 0 && s->draw_length == 0))
 		return;

@@ -85,6 +85,15 @@ void	log_line(int level, const char *format, ...) LOG_FORMAT(2, 3);
 void	log_text(char *text, size_t length);
 
 /*
+ * Octets that are another program's standard error, as they are: written above
+ * the line that is shown, if there is one, and ended by a newline only if a
+ * message of ours comes next. Waits up to LOG_PATIENCE_MS, and returns how many
+ * were taken: fewer than length where standard error takes no more for now; all
+ * where it will never take any. For one thread.
+ */
+size_t	log_pass(const char *octets, size_t length);
+
+/*
  * The line that stays below all others, for progress: draw writes it, without
  * a newline, and erase takes it away and leaves the cursor where it began.
  * Every message erases it, is written, and draws it again, in one call. It

@@ -5,6 +5,7 @@
 #include "monitor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "log.h"
@@ -114,13 +115,16 @@ static void
 tell_end(struct monitor *m)
 {
 	const struct fail *fail = &m->session->fail;
+	char reason[256];
 
+	/* Of a command without what it said last. */
+	snprintf(reason, sizeof(reason), "%.*s", (int)strcspn(fail->text, "\n"), fail->text);
 	stats_take(m->session, &m->now);
 	tell_events(m);
 	if (m->now.contact_ns != 0 && m->now.at_ns > m->reported.at_ns)
 		report_interval(&m->report, &m->now, &m->reported);
 	report_outage(&m->report, &m->now);
-	report_end(&m->report, &m->now, fail->text[0] != '\0' ? fail->text :
+	report_end(&m->report, &m->now, reason[0] != '\0' ? reason :
 	    failure_text(fail->reason), events_missed(&m->session->events));
 	report_close(&m->report);
 	progress_draw(&m->progress, &m->now, basis(m), m->options->size_given,

@@ -44,6 +44,7 @@ struct word {
 	const char *arguments;	/* one name for each, "" = none */
 	unsigned who;		/* for whom, see above */
 	bool repeats;		/* may be given more than once */
+	bool rest;		/* everything after it is its argument */
 	int (*take)(struct parse *p, const struct word *w,
 	    char *const *arguments);
 	size_t field;		/* where in struct options, for some parsers */
@@ -66,6 +67,8 @@ static int	take_address(struct parse *, const struct word *,
 		    char *const *);
 static int	take_phrase(struct parse *, const struct word *, char *const *);
 static int	take_file(struct parse *, const struct word *, char *const *);
+static int	take_command(struct parse *, const struct word *,
+		    char *const *);
 
 /* A word that differs between the two sides has a row for each. */
 static const struct word words[] = {
@@ -117,6 +120,17 @@ static const struct word words[] = {
 	  .take = take_text, FIELD(congestion),
 	  .otherwise = "the system's choice",
 	  .help = "TCP congestion control of the legs" },
+
+	{ .word = "source", .arguments = "COMMAND ...", .who = TX, .rest = true,
+	  .take = take_command, .otherwise = "standard input is sent",
+	  .help = "to the end of the line: send what this command writes, and "
+	    "succeed only if it does; run by the shell if it is one argument" },
+
+	{ .word = "exec", .arguments = "COMMAND ...", .who = RX, .rest = true,
+	  .take = take_command, .otherwise = "standard output is written to",
+	  .help = "to the end of the line: the stream is the input of this "
+	    "command, and nothing succeeds unless it does; run by the shell if "
+	    "it is one argument" },
 
 	{ .word = "checkphrase", .arguments = "WORD", .who = BOTH,
 	  .take = take_phrase, .range = "exactly 4", .initial = OPTIONS_PHRASE,
@@ -175,6 +189,7 @@ static const char *const statuses[] = {
 	[EXIT_REFUSED] = "refused by the peer",
 	[EXIT_UNREACHED] = "no contact within wait, or no leg for timeout",
 	[EXIT_UNCONFIRMED] = "all data delivered, but never confirmed",
+	[EXIT_COMMAND] = "the command at either end did not succeed",
 };
 
 #define NSTATUSES	(sizeof(statuses) / sizeof(statuses[0]))
@@ -212,11 +227,14 @@ side_of(unsigned who)
 	    who == CALLS ? "tx and fetch" : "rx and offer";
 }
 
-static size_t
-count_arguments(const struct word *w)
+/* How many arguments a word takes of so many that are left; or at least wants. */
+static int
+count_arguments(const struct word *w, int left)
 {
-	size_t n = w->arguments[0] != '\0';
+	int n = w->arguments[0] != '\0';
 
+	if (w->rest)
+		return left > 0 ? left : 1;
 	for (const char *s = w->arguments; *s != '\0'; s++)
 		n += *s == ' ';
 	return n;
@@ -518,6 +536,23 @@ take_file(struct parse *p, const struct word *w, char *const *arguments)
 }
 
 /*
+ * The rest of the line, which options_parse has as its caller had it. What the
+ * shell would run as nothing is a mistake, most often a variable that is unset.
+ */
+static int
+take_command(struct parse *p, const struct word *w, char *const *arguments)
+{
+	const char *first = arguments[0];
+	bool script = arguments[1] == NULL;
+
+	if (first[script ? strspn(first, " \t\n") : 0] == '\0')
+		return fail(p, "%s " QUOTED " is empty; legal: a command for the "
+		    "shell, or a program and its arguments", w->word, first);
+	p->o->command = arguments;
+	return 0;
+}
+
+/*
  * First pass: are these words, and all their arguments there? Finds the mode,
  * by the first of those that say who we are or of the words that ask for help.
  */
@@ -526,7 +561,7 @@ survey(struct parse *p, int argc, char *const argv[], unsigned *who)
 {
 	*who = 0;
 	for (int i = 1; i < argc; i++) {
-		const struct word *w = find_word(argv[i], BOTH);
+		const struct word *w = find_word(argv[i], *who != 0 ? *who : BOTH);
 		int left = argc - i - 1, needed;
 
 		if (strcmp(argv[i], "-h") == 0 ||
@@ -542,7 +577,7 @@ survey(struct parse *p, int argc, char *const argv[], unsigned *who)
 		if (w == NULL)
 			return fail(p, QUOTED " is not a word of the command "
 			    "line; legal: see --help", argv[i]);
-		needed = (int)count_arguments(w);
+		needed = count_arguments(w, left);
 		if (left < needed)
 			return fail(p, "\"%s%s%.80s\" ends too early; "
 			    "legal: %s %s%s%s", argv[i], left > 0 ? " " : "",
@@ -584,11 +619,13 @@ take_defaults(struct parse *p, unsigned who)
 static int
 take_words(struct parse *p, unsigned who, int argc, char *const argv[])
 {
-	for (int i = 1; i < argc; i += 1 + (int)count_arguments(
-	    find_word(argv[i], who))) {
-		const struct word *w = find_word(argv[i], who);
-		bool *given = &p->given[w - words];
+	const struct word *w;
 
+	for (int i = 1; i < argc; i += 1 + count_arguments(w, argc - i - 1)) {
+		bool *given;
+
+		w = find_word(argv[i], who);
+		given = &p->given[w - words];
 		if (!(w->who & who))
 			return fail(p, QUOTED " is a word of %s, and this is "
 			    "%s; legal: see --help", argv[i], side_of(w->who),
@@ -737,10 +774,11 @@ options_usage(FILE *f)
 {
 	(void)fputs(
 	    "usage: viamillipede tx HOST PORT [from ADDRESS] [tx ...] [WORD ...]"
-	    "\n       viamillipede rx PORT [WORD ...]\n"
-	    "       viamillipede offer PORT [WORD ...]\n"
+	    "\n                    [source COMMAND ...]\n"
+	    "       viamillipede rx PORT [WORD ...] [exec COMMAND ...]\n"
+	    "       viamillipede offer PORT [WORD ...] [source COMMAND ...]\n"
 	    "       viamillipede fetch HOST PORT [from ADDRESS] [fetch ...] "
-	    "[WORD ...]\n"
+	    "[WORD ...]\n                    [exec COMMAND ...]\n"
 	    "       viamillipede -h | --help | -V | --version\n\n"
 	    "One pipe over many TCP connections. Words come in any order; "
 	    "sizes take\nK, M, G, T (binary).\n", f);
@@ -748,6 +786,7 @@ options_usage(FILE *f)
 	print_words(f, CALLS, "Who calls (tx, fetch)");
 	print_words(f, LISTENS, "Who listens (rx, offer)");
 	print_words(f, TX, "Who sends (tx, offer)");
+	print_words(f, RX, "Who receives (rx, fetch)");
 	print_words(f, BOTH, "All");
 	(void)fputs("\nExit status:\n", f);
 	for (size_t i = 0; i < NSTATUSES; i++)

@@ -5,7 +5,8 @@
  *
  * Called by the main thread before any other thread exists. A struct options
  * is filled once by options_parse and is immutable from then on, so every
- * thread may read it. It owns all of its text; nothing in it points into argv.
+ * thread may read it. It owns all of its text, but for the command, which points
+ * into argv and lives as long as the process.
  * Nothing is resolved, opened or printed here but by options_usage.
  *
  * Units are in the names: _ms milliseconds, _bytes bytes. Zero means "for
@@ -36,7 +37,8 @@ enum exit_status {
 	EXIT_USAGE = 2,
 	EXIT_REFUSED = 3,	/* by the peer: checkphrase, version, busy */
 	EXIT_UNREACHED = 4,	/* no contact within wait, no leg for timeout */
-	EXIT_UNCONFIRMED = 5	/* all delivered, the confirmation never came */
+	EXIT_UNCONFIRMED = 5,	/* all delivered, the confirmation never came */
+	EXIT_COMMAND = 6	/* the command at either end did not succeed */
 };
 
 enum options_mode {
@@ -85,6 +87,7 @@ struct options {
 	char congestion[OPTIONS_TEXT_SIZE];	/* "" = the system's */
 
 	/* both */
+	char *const *command;		/* in argv, to its NULL; or NULL */
 	char phrase[4];			/* not terminated */
 	uint64_t window_bytes;		/* the default unless given */
 	bool window_given;		/* if not, tx may let it grow */
@@ -107,8 +110,8 @@ struct options {
  * unspecified. The caller prints it with log_line, which makes harmless what
  * was quoted as it came, and exits 2.
  *
- * --help and --version are honoured wherever a word may stand, if nothing
- * before them was wrong; nothing after them is looked at.
+ * argv[argc] is NULL. --help and --version are honoured wherever a word may
+ * stand, if nothing before them was wrong; nothing after them is looked at.
  */
 int	options_parse(struct options *o, int argc, char *const argv[],
 	    char *why, size_t why_size);

@@ -24,6 +24,7 @@
 #endif
 #endif
 
+#include "command.h"
 #include "digest.h"
 #include "leg.h"
 #include "lock.h"
@@ -44,6 +45,7 @@
 #define STATUS_LEAST	(16u << 10)
 #define STATUS_MOST	(256u << 10)
 #define BLOCKED_NS	200000000ULL	/* a write that takes longer waits for the consumer */
+#define FIN_NS		5000000000ULL	/* a command that is content early waits so long for FIN */
 
 struct rx_leg {
 	uint32_t incarnation;
@@ -62,6 +64,7 @@ struct pooled {
 /* [I] immutable, [w] under lock, [a] atomic, [t] the writer only. */
 struct rx {
 	struct session *session;	/* [I] */
+	struct command *command;	/* [I] the consumer, or NULL */
 	int fd;				/* [I] the consumer; owned, closed by the writer */
 	bool pipe;			/* [I] the consumer is a pipe */
 	bool socket;			/* [I] or a socket */
@@ -78,6 +81,8 @@ struct rx {
 	bool stopped;			/* [w] nothing is written any more */
 	bool closed;			/* [w] fd is no longer ours */
 	bool watching;			/* [w] rx_look uses fd just now */
+	bool broken;			/* [w] the command did not take what it should */
+	uint64_t content_ns;		/* [w] the command takes no more since; 0 = it does */
 	uint64_t digest_said;		/* [w] FIN's */
 	uint64_t write_ns;		/* [w] the writer is in a call since; 0 = not */
 	uint64_t told_delivered;	/* [w] on whatever leg */
@@ -131,6 +136,28 @@ pooled_free(struct pooled *p)
 		free(p);
 }
 
+/*
+ * The command has ended, or has closed its input and goes on.  One that ended
+ * well is of no interest here: finish waits for it, and rx_look sees it when
+ * the stream is not at its end.
+ */
+static void
+command_over(void *cookie)
+{
+	char text[FRAME_TEXT_MAX + 1];
+	struct rx *rx = cookie;
+	bool broken;
+
+	lock_take(&rx->lock);
+	broken = rx->broken;
+	lock_drop(&rx->lock);
+	if (!broken && command_end(rx->command) == COMMAND_WELL)
+		return;
+	rx_stop(rx);
+	command_text(rx->command, text, sizeof(text));
+	session_fail_command(rx->session, text);
+}
+
 struct rx *
 rx_new(struct session *session, int fd)
 {
@@ -140,6 +167,9 @@ rx_new(struct session *session, int fd)
 	if (rx == NULL)
 		return NULL;
 	rx->session = session;
+	rx->command = session->command;
+	if (rx->command != NULL)
+		command_watch(rx->command, command_over, rx);
 	rx->fd = fd;
 	rx->pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 	rx->socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
@@ -655,10 +685,21 @@ rx_fail_memory(struct rx *rx)
 	session_fail_errno(rx->session, FAIL_RESOURCE, "cannot keep a frame", ENOMEM);
 }
 
+/*
+ * That a command no longer reads says less than how it ends, which may be seen
+ * a moment later.
+ */
 void
 rx_fail_consumer(struct rx *rx)
 {
 	rx_stop(rx);
+	if (rx->command != NULL) {
+		lock_take(&rx->lock);
+		rx->broken = true;
+		lock_drop(&rx->lock);
+		command_ask(rx->command);
+		return;
+	}
 	session_fail(rx->session, FAIL_CONSUMER,
 	    "whoever read standard output has closed it");
 }
@@ -673,28 +714,48 @@ rx_stop(struct rx *rx)
 }
 
 /*
+ * A command that ended well, or closed its input, before the end of the stream
+ * may have known the end from the stream itself: if it took all that there was,
+ * the word that there is no more has its time to come.  While no leg is up, it
+ * cannot.
+ */
+static bool
+content_locked(struct rx *rx, bool up, uint64_t now)
+{
+	if (rx->command == NULL)
+		return false;
+	if (rx->content_ns == 0 || !up)
+		rx->content_ns = now;
+	return now - rx->content_ns < FIN_NS;
+}
+
+/*
  * A pipe or socket tells of a reader that has gone away in revents, even when
  * nothing was asked for.
  */
 void
-rx_look(struct rx *rx)
+rx_look(struct rx *rx, bool up)
 {
 	struct pollfd p = { .fd = rx->fd, .events = 0 };
-	bool look, gone, complete;
+	bool look, gone, complete, drained;
 
 	lock_take(&rx->lock);
 	look = rx->watching = !rx->closed && !rx->stopped;
 	lock_drop(&rx->lock);
 	if (!look)
 		return;
-	gone = poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
+	gone = (poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0) ||
+	    (rx->command != NULL && command_end(rx->command) == COMMAND_WELL);
 	/* One that has taken everything may go. */
 	lock_take(&rx->lock);
 	complete = order_complete(&rx->order);
 	lock_drop(&rx->lock);
-	if (complete && undrained(rx) == 0)
+	drained = undrained(rx) == 0;
+	if (complete && drained)
 		gone = false;
 	lock_take(&rx->lock);
+	if (gone && drained && content_locked(rx, up, clock_now_ns()))
+		gone = false;
 	rx->watching = false;
 	lock_wake_all(&rx->work);
 	lock_drop(&rx->lock);
@@ -717,7 +778,8 @@ drain(struct rx *rx)
 	bool stopped = false;
 
 	while (undrained(rx) > 0 && !stopped) {
-		if (poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0) {
+		if ((poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0) ||
+		    (rx->command != NULL && command_end(rx->command) == COMMAND_WELL)) {
 			/* It may have taken the rest just before it went. */
 			if (undrained(rx) == 0)
 				return true;
@@ -748,6 +810,29 @@ close_output(struct rx *rx)
 	return false;
 }
 
+/*
+ * Did the command, which may go on for hours after the end of its input, end
+ * well?  If it did not, it has been told.
+ */
+static bool
+content(struct rx *rx)
+{
+	bool well;
+
+	if (rx->command == NULL)
+		return true;
+	/* So that the sender hears whom it waits for. */
+	lock_take(&rx->lock);
+	rx->write_ns = clock_now_ns();
+	blame_locked(rx);
+	lock_drop(&rx->lock);
+	well = command_wait(rx->command);
+	lock_take(&rx->lock);
+	rx->write_ns = 0;
+	lock_drop(&rx->lock);
+	return well;
+}
+
 /* The stream is complete: nothing is confirmed before all of this is true. */
 static void
 finish(struct rx *rx)
@@ -760,7 +845,7 @@ finish(struct rx *rx)
 		    (unsigned long long)mine, (unsigned long long)rx->digest_said);
 		return;
 	}
-	if (drain(rx) && close_output(rx))
+	if (drain(rx) && close_output(rx) && content(rx))
 		session_done(rx->session, rx->order.total, mine);
 }
 

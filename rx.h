@@ -23,8 +23,8 @@ struct rx;
 struct session;
 
 /*
- * Takes the descriptor over.  NULL with errno.  Enlarges the pipe that it is,
- * where it is one.
+ * Takes the descriptor over, which is that of the session's command if it has
+ * one.  NULL with errno.  Enlarges the pipe that it is, where it is one.
  */
 struct rx *rx_new(struct session *session, int fd);
 /* Starts the writer; 0, or an errno. */
@@ -86,8 +86,8 @@ void rx_fail_memory(struct rx *rx);
 void rx_fail_consumer(struct rx *rx);
 /* From now on nothing more is written, whatever comes. */
 void rx_stop(struct rx *rx);
-/* Looks whether the consumer has gone away; for a thread that ticks. */
-void rx_look(struct rx *rx);
+/* Looks whether the consumer has gone away; for a thread that ticks.  `up': a leg is. */
+void rx_look(struct rx *rx, bool up);
 
 struct rx_state {
 	uint64_t delivered;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "entropy.h"
 #include "rx.h"
 #include "tx.h"
@@ -132,7 +133,8 @@ keep_ns(const struct session *s)
 	/* A receiver that waits for us should learn that nothing will come. */
 	if (!s->bound)
 		return s->sender && s->caller && (s->fail.reason == FAIL_SOURCE ||
-		    s->fail.reason == FAIL_RESOURCE) ? FAREWELL_NS : 0;
+		    s->fail.reason == FAIL_RESOURCE || s->fail.reason == FAIL_COMMAND) ?
+		    FAREWELL_NS : 0;
 	if (s->sender || s->signal != 0)
 		return FAREWELL_NS;
 	if (s->timeout_ns != 0 && s->timeout_ns < keep)
@@ -151,13 +153,22 @@ verdict_locked(struct session *s, enum session_verdict verdict, int status)
 	return true;
 }
 
+/* From now on nothing is written, and who takes or makes the stream is told that it is in vain. */
+static void
+stop_halves(struct session *s)
+{
+	if (s->rx != NULL)
+		rx_stop(s->rx);
+	if (s->command != NULL)
+		command_stop(s->command);
+}
+
 static void
 fail_status(struct session *s, enum failure reason, int status, const char *text)
 {
 	bool first;
 
-	if (s->rx != NULL)
-		rx_stop(s->rx);
+	stop_halves(s);
 	lock_take(&s->lock);
 	first = verdict_locked(s, VERDICT_FAILED, status);
 	if (first) {
@@ -168,7 +179,7 @@ fail_status(struct session *s, enum failure reason, int status, const char *text
 	if (!first)
 		return;
 	/* Said here before the peer hears of it, because then all may soon be over. */
-	log_line(LOG_ERROR, "%s", text);
+	log_line(LOG_ERROR, "%.*s", (int)strcspn(text, "\n"), text);
 	lock_take(&s->lock);
 	say_locked(s, DUE_FAIL);
 	close_locked(s, keep_ns(s));
@@ -194,19 +205,29 @@ session_fail_errno(struct session *s, enum failure reason, const char *what, int
 }
 
 void
+session_fail_command(struct session *s, const char *text)
+{
+	fail_status(s, FAIL_COMMAND, EXIT_COMMAND, text);
+}
+
+void
 session_signal(struct session *s, int signal)
 {
 	char text[64];
+	bool second;
 
 	lock_take(&s->lock);
 	/* A second one does not wait for the farewell. */
-	if (s->signal != 0)
+	second = s->signal != 0;
+	if (second)
 		s->closing_ns = 0;
 	s->signal = signal;
 	if (s->state == SESSION_CLOSING && s->closing_ns > clock_now_ns() + FAREWELL_NS)
 		s->closing_ns = clock_now_ns() + FAREWELL_NS;
 	lock_wake_all(&s->changed);
 	lock_drop(&s->lock);
+	if (second && s->command != NULL)
+		command_hurry(s->command);
 	snprintf(text, sizeof(text), "ended by %s", signal_text(signal));
 	fail_status(s, FAIL_SIGNAL, EXIT_FAILED, text);
 }
@@ -244,22 +265,64 @@ session_peer_done(struct session *s, const struct done *done)
 	lock_drop(&s->lock);
 }
 
+/*
+ * The lines that the peer's command said last.  What was written over on a
+ * terminal, up to a carriage return, is left out.
+ */
+static void
+tell_last_words(const char *side, const char *text)
+{
+	const char *line, *end, *next, *begin;
+
+	for (line = text; *line != '\0'; line = next) {
+		end = line + strcspn(line, "\n");
+		next = *end != '\0' ? end + 1 : end;
+		while (end > line && end[-1] == '\r')
+			end--;
+		for (begin = end; begin > line && begin[-1] != '\r'; begin--)
+			;
+		if (begin < end)
+			log_line(LOG_ERROR, "the %s's command: %.*s", side, (int)(end - begin),
+			    begin);
+	}
+}
+
+static void
+tell_peer_fail(const struct session *s, const struct fail *fail)
+{
+	const char *side = s->sender ? "receiver" : "sender", *text = fail->text;
+	int first = (int)strcspn(text, "\n");
+	char ours[64];
+
+	if (text[0] == '\0')
+		text = failure_text(fail->reason);
+	if (fail->reason != FAIL_COMMAND) {
+		log_line(LOG_ERROR, "the %s reports: %s", side, text);
+		return;
+	}
+	/* It says whose command it is, unless it is a peer of another kind. */
+	snprintf(ours, sizeof(ours), "the %s's command ", side);
+	if (strncmp(text, ours, strlen(ours)) == 0)
+		log_line(LOG_ERROR, "%.*s", first, text);
+	else
+		log_line(LOG_ERROR, "the %s reports: %.*s", side, (int)strcspn(text, "\n"), text);
+	tell_last_words(side, fail->text + first);
+}
+
 void
 session_peer_fail(struct session *s, const struct fail *fail)
 {
 	bool first;
 
-	if (s->rx != NULL)
-		rx_stop(s->rx);
+	stop_halves(s);
 	lock_take(&s->lock);
 	first = verdict_locked(s, VERDICT_FAILED, fail->reason == FAIL_TIMEOUT ?
-	    EXIT_UNREACHED : EXIT_FAILED);
+	    EXIT_UNREACHED : fail->reason == FAIL_COMMAND ? EXIT_COMMAND : EXIT_FAILED);
 	if (first)
 		s->fail = *fail;
 	lock_drop(&s->lock);
 	if (first)
-		log_line(LOG_ERROR, "the %s reports: %s", s->sender ? "receiver" : "sender",
-		    fail->text[0] != '\0' ? fail->text : failure_text(fail->reason));
+		tell_peer_fail(s, fail);
 	lock_take(&s->lock);
 	say_locked(s, DUE_BYE | DUE_PART);
 	close_locked(s, FAREWELL_NS);
@@ -640,6 +703,8 @@ session_welcome(struct session *s, struct leg *leg, const struct hello *w)
 		lock_wake_all(&s->changed);
 	}
 	lock_drop(&s->lock);
+	if (first && s->command != NULL)
+		command_start(s->command);
 	if (first)
 		log_line(LOG_RUN, s->sender ? "the receiver at %s takes the stream" :
 		    "the sender at %s has the stream", leg->name);
@@ -873,6 +938,9 @@ session_admit(struct session *s, const struct hello *h, int fd, const char *name
 	if (good)
 		good = hand_over_locked(s, h, fd, name, r, now);
 	lock_drop(&s->lock);
+	/* Not before there is a sender: a command may begin with emptying a file. */
+	if (good && s->command != NULL)
+		command_start(s->command);
 	return good;
 }
 
@@ -933,7 +1001,8 @@ judge_progress(struct session *s, uint64_t now)
 	if (s->sender) {
 		tx_state(s->tx, &state);
 		unconfirmed = state.finished && state.delivered == state.read;
-		if (unconfirmed && (most == 0 || most > VERDICT_NS))
+		/* A receiver that said that its consumer is not ready may need longer. */
+		if (unconfirmed && !state.blocked && (most == 0 || most > VERDICT_NS))
 			most = VERDICT_NS;
 	}
 	if (most == 0 || quiet < most)
@@ -1011,7 +1080,7 @@ tick(struct session *s, enum session_state state, uint64_t now)
 	if (state == SESSION_RUNNING && s->caller)
 		call_home(s, now);
 	if (s->rx != NULL && state != SESSION_CLOSING)
-		rx_look(s->rx);
+		rx_look(s->rx, state == SESSION_RUNNING);
 	if (state == SESSION_CONTACT)
 		judge_contact(s, now);
 	else if (state != SESSION_CLOSING)

@@ -34,6 +34,7 @@
 #include "options.h"
 #include "path.h"
 
+struct command;
 struct rx;
 struct tx;
 
@@ -55,6 +56,7 @@ struct session {
 	struct chaos_spec chaos;	/* [I] */
 	struct tx *tx;			/* [I] the sender's half */
 	struct rx *rx;			/* [I] the receiver's half */
+	struct command *command;	/* [I] at this end of the stream, or NULL */
 	unsigned legs;			/* [I] numbers below this are in use */
 	struct leg *leg[FRAME_LEGS];	/* [I] */
 	struct lock lock;
@@ -111,6 +113,8 @@ void session_done(struct session *s, uint64_t total, uint64_t digest);
 void session_fail(struct session *s, enum failure reason, const char *format, ...)
     LOG_FORMAT(3, 4);
 void session_fail_errno(struct session *s, enum failure reason, const char *what, int error);
+/* The text is command_text's. */
+void session_fail_command(struct session *s, const char *text);
 void session_signal(struct session *s, int signal);
 void session_peer_done(struct session *s, const struct done *done);
 void session_peer_fail(struct session *s, const struct fail *fail);

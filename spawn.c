@@ -11,28 +11,25 @@
 
 extern char **environ;
 
-/* The mask is inherited, and so is what is ignored. */
+/*
+ * None blocked, and those that we treat in a way of our own as if we did not.
+ * What our parent chose to ignore stays so, but for SIGTERM, by which a child is
+ * told that all was in vain.
+ */
 static int
 set_signals(posix_spawnattr_t *attr)
 {
-	static const int ours[] = {
-		SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2
-	};
-	sigset_t none, usual;
-	struct sigaction sa;
+	static const int usual[] = { SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGCHLD };
+	sigset_t set;
 	size_t i;
 	int error;
 
-	sigemptyset(&none);
-	sigemptyset(&usual);
-	/* What our own parent wants to be ignored stays so, but for SIGPIPE. */
-	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (ours[i] == SIGPIPE || (sigaction(ours[i], NULL, &sa) == 0 &&
-		    sa.sa_handler != SIG_IGN))
-			sigaddset(&usual, ours[i]);
-	if ((error = posix_spawnattr_setsigmask(attr, &none)) != 0)
+	sigemptyset(&set);
+	if ((error = posix_spawnattr_setsigmask(attr, &set)) != 0)
 		return error;
-	return posix_spawnattr_setsigdefault(attr, &usual);
+	for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+		sigaddset(&set, usual[i]);
+	return posix_spawnattr_setsigdefault(attr, &set);
 }
 
 static int

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "digest.h"
 #include "leg.h"
 #include "lock.h"
@@ -42,6 +43,7 @@ struct tx_path {
 /* [I] immutable, [w] under lock, [r] the reader only. */
 struct tx {
 	struct session *session;	/* [I] */
+	struct command *command;	/* [I] the source, or NULL */
 	int fd;				/* [I] the source; not owned */
 	bool with_digest;		/* [I] */
 	struct lock lock;
@@ -84,6 +86,19 @@ paths_begin(struct tx *tx, const struct session *session)
 		tune_init(&tx->path[i].tune, 1, most);
 }
 
+/* One that ended well is of no interest here: the reader waits for it. */
+static void
+command_over(void *cookie)
+{
+	char text[FRAME_TEXT_MAX + 1];
+	struct tx *tx = cookie;
+
+	if (command_end(tx->command) != COMMAND_ILL)
+		return;
+	command_text(tx->command, text, sizeof(text));
+	session_fail_command(tx->session, text);
+}
+
 struct tx *
 tx_new(struct session *session, int fd, uint64_t window, bool all, uint32_t frame, bool digest)
 {
@@ -98,6 +113,9 @@ tx_new(struct session *session, int fd, uint64_t window, bool all, uint32_t fram
 		return NULL;
 	}
 	tx->session = session;
+	tx->command = session->command;
+	if (tx->command != NULL)
+		command_watch(tx->command, command_over, tx);
 	tx->fd = fd;
 	tx->with_digest = digest;
 	lock_init(&tx->lock);
@@ -784,6 +802,21 @@ publish(struct tx *tx, size_t n, bool end)
 		session_finished(tx->session);
 }
 
+/*
+ * The source has ended.  That this was the end of the stream is not said before
+ * its command has ended well, for which this waits: one that failed has ended,
+ * too.  false: it did not, and has told so.
+ */
+static bool
+source_well(struct tx *tx)
+{
+	lock_take(&tx->lock);
+	tx->starved = true;
+	blame_locked(tx);
+	lock_drop(&tx->lock);
+	return command_wait(tx->command);
+}
+
 static void *
 reader(void *argument)
 {
@@ -801,6 +834,12 @@ reader(void *argument)
 			break;
 		}
 		n = read_piece(tx, to, n, &end, &error);
+		if (end && tx->command != NULL) {
+			publish(tx, n, false);
+			if (!source_well(tx))
+				return NULL;
+			n = 0;
+		}
 		publish(tx, n, end);
 	}
 	if (error != 0)
@@ -814,7 +853,11 @@ tx_start(struct tx *tx)
 	pthread_t thread;
 	int error = thread_start(&thread, "viamillipede-r", reader, tx);
 
-	if (error == 0)
-		thread_detach(thread);
-	return error;
+	if (error != 0)
+		return error;
+	thread_detach(thread);
+	/* Who offers waits for somebody who wants it. */
+	if (tx->command != NULL && tx->session->caller)
+		command_start(tx->command);
+	return 0;
 }

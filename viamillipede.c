@@ -47,6 +47,7 @@
 #include <unistd.h>
 
 #include "chaos.h"
+#include "command.h"
 #include "listener.h"
 #include "log.h"
 #include "monitor.h"
@@ -206,13 +207,13 @@ make_half(struct session *s)
 	int output;
 
 	if (s->sender) {
-		s->tx = tx_new(s, STDIN_FILENO, s->window, s->options->window_given, s->frame,
-		    s->checked);
+		s->tx = tx_new(s, s->command != NULL ? command_stream(s->command) :
+		    STDIN_FILENO, s->window, s->options->window_given, s->frame, s->checked);
 		if (s->tx == NULL)
 			log_line(LOG_ERROR, "cannot make the window: %s", strerror(errno));
 		return s->tx != NULL ? 0 : -1;
 	}
-	output = take_output();
+	output = s->command != NULL ? command_stream(s->command) : take_output();
 	if (output == -1 || (s->rx = rx_new(s, output)) == NULL) {
 		log_line(LOG_ERROR, "cannot take standard output: %s", strerror(errno));
 		return -1;
@@ -278,6 +279,20 @@ check_options(struct session *s)
 	return 0;
 }
 
+/*
+ * The transfer is over, or never began: the command, which was told if it
+ * failed, has its time to end.
+ */
+static void
+end_command(struct session *s, bool began)
+{
+	if (s->command == NULL)
+		return;
+	if (!began)
+		command_stop(s->command);
+	command_finish(s->command);
+}
+
 static int
 transfer(const struct options *o)
 {
@@ -294,6 +309,11 @@ transfer(const struct options *o)
 	}
 	if (check_options(s) == -1)
 		return EXIT_USAGE;
+	if (o->command != NULL &&
+	    (s->command = command_new(o->command, !s->sender)) == NULL) {
+		log_line(LOG_ERROR, "cannot make a pipe to the command: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
 	if (monitor_open(&monitor, s, VERSION, s->sender ? STDIN_FILENO : STDOUT_FILENO) == -1)
 		return EXIT_FAILED;
 	if ((error = thread_start(&thread, "viamillipede-s", signals, &monitor)) != 0) {
@@ -301,9 +321,12 @@ transfer(const struct options *o)
 		return EXIT_FAILED;
 	}
 	thread_detach(thread);
-	if (start(s, &monitor, &listener) == -1)
+	if (start(s, &monitor, &listener) == -1) {
+		end_command(s, false);
 		return EXIT_FAILED;
+	}
 	session_run(s);
+	end_command(s, true);
 	monitor_finish(&monitor);
 	log_settle(true);
 	lock_take(&s->lock);

@@ -665,7 +665,7 @@ a_message(enum frame_type type, union any *m)
 		m->done.total = between(0, UINT64_MAX);
 		break;
 	case FRAME_FAIL:
-		m->fail.reason = (enum failure)between(FAIL_SOURCE, FAIL_PROTOCOL);
+		m->fail.reason = (enum failure)between(FAIL_SOURCE, FAIL_COMMAND);
 		text(m->fail.text, (size_t)between(0, FRAME_TEXT_MAX));
 		break;
 	case FRAME_DATA:
@@ -856,7 +856,7 @@ test_payload_ranges(void)
 
 	for (v = 0; v < 0x10000; v++)
 		CHECK((payload_with(FRAME_FAIL, 0, 2, v) == NULL) ==
-		    (v >= FAIL_SOURCE && v <= FAIL_PROTOCOL));
+		    (v >= FAIL_SOURCE && v <= FAIL_COMMAND));
 	CHECK(payload_with(FRAME_FAIL, 2, 2, 1) != NULL);
 	CHECK(payload_with(FRAME_FAIL, 2, 2, 0x100) != NULL);
 }
@@ -918,6 +918,7 @@ test_names(void)
 	CHECK(strcmp(refusal_text(REFUSE_STALE),
 	    "a newer incarnation of this leg is in place") == 0);
 	CHECK(strcmp(failure_text(FAIL_PROTOCOL), "the protocol was broken") == 0);
+	CHECK(strcmp(failure_text(FAIL_COMMAND), "the command failed") == 0);
 	for (v = 0; v < 300; v++) {
 		CHECK(frame_name((enum frame_type)v) != NULL);
 		CHECK(refusal_text((enum refusal)v) != NULL);

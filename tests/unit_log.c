@@ -896,6 +896,77 @@ test_show(void)
 	CHECK(catch_write() == -1);
 }
 
+/* Octets of others pass as they are; what is shown stays below whole lines. */
+static void
+test_pass(void)
+{
+	catch_begin();
+	log_set(1);
+	CHECK(log_pass("\033[1m\r\001\n", 7) == 7);
+	log_show("10 %", "<E>");
+	CHECK(log_pass("a\nb\n", 4) == 4);
+	CHECK(log_pass("half", 4) == 4);
+	log_show("11 %", "<F>");
+	CHECK(log_pass(" a line", 7) == 7);
+	log_line(1, "ours");
+	CHECK(log_pass("x", 1) == 1);
+	CHECK(log_pass("y\n", 2) == 2);
+	CHECK(log_pass("z", 1) == 1);
+	log_show("", "\n");
+	log_line(1, "last");
+	swap_back();
+	CHECK(catch_write() == 7 && memcmp(line, "\033[1m\r\001\n", 7) == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "10 %") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "<E>") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "a\nb\n") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "10 %") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "<E>") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "half") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, " a line") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "\n") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "<E>" PREFIX "ours\n10 %") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "<E>") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "x") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "y\n") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "10 %") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "<E>") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "z") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, "\n") == 0);
+	CHECK(catch_write() > 0 && strcmp(line, PREFIX "last\n") == 0);
+	CHECK(catch_write() == -1);
+}
+
+/* None of them is lost where there is no room, and no message because of them. */
+static void
+test_pass_full(void)
+{
+	static char text[200000], octets[4096];
+	size_t sum = 0, taken, n;
+	int fds[2];
+
+	CHECK(pipe(fds) == 0);
+	swap_in(fds[1]);
+	log_open();
+	log_set(1);
+	memset(octets, 'm', sizeof(octets) - 1);
+	octets[sizeof(octets) - 1] = '\n';
+	while ((taken = log_pass(octets, sizeof(octets))) == sizeof(octets))
+		sum += taken;
+	sum += taken;
+	CHECK(log_pass(octets, sizeof(octets)) == 0);
+	n = drain(fds[0], text, sizeof(text));
+	CHECK(n == sum && n > 30000);
+	log_line(1, "kept");
+	n = drain(fds[0], text, sizeof(text));
+	text[n] = '\0';
+	CHECK(strcmp(text, PREFIX "kept\n") == 0 || strcmp(text, "\n" PREFIX "kept\n") == 0);
+	/* Who will never take any more is not waited for. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)close(fds[0]);
+	CHECK(log_pass(octets, sizeof(octets)) == sizeof(octets));
+	swap_back();
+}
+
 /* Standard error takes nothing for a while: the line waits for nobody. */
 static void
 test_show_full(void)
@@ -960,5 +1031,7 @@ main(void)
 	apart("text", test_text);
 	apart("show", test_show);
 	apart("show, full pipe", test_show_full);
+	apart("pass", test_pass);
+	apart("pass, full pipe", test_pass_full);
 	return check_done();
 }

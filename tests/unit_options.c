@@ -446,6 +446,34 @@ test_help(void)
 	bad("rx --help", "\"--help\"");
 }
 
+/* What follows belongs to the command, whatever it looks like. */
+static void
+test_commands(void)
+{
+	good("rx 1 verbose 3 exec tar -x --help tx rx exec verbose _ %s");
+	CHECK(o.mode == OPTIONS_RX && o.verbose == 3 && strcmp(o.command[0], "tar") == 0);
+	CHECK(strcmp(o.command[2], "--help") == 0 && strcmp(o.command[3], "tx") == 0);
+	CHECK(strcmp(o.command[5], "exec") == 0 && o.command[7][0] == '\0');
+	CHECK(strcmp(o.command[8], "%s") == 0 && o.command[9] == NULL);
+	good("tx a 1 checksum source -V");
+	CHECK(o.mode == OPTIONS_TX && o.checksum && strcmp(o.command[0], "-V") == 0);
+	CHECK(o.command[1] == NULL);
+	good("rx 1");
+	CHECK(o.command == NULL);
+	good("rx 1 exec a _");
+	bad("rx 1 exec", "\"exec\"|exec COMMAND ...");
+	bad("rx 1 exec _", "exec|\"\"|empty");
+	bad("rx 1 exec \t\n", "exec|empty");
+	bad("rx 1 exec _ a", "exec|empty");
+	bad("tx a 1 source", "\"source\"|source COMMAND ...");
+	bad("tx a 1 source _", "source|\"\"|empty");
+	bad("tx a 1 exec a", "\"exec\"|rx");
+	bad("rx 1 source a", "\"source\"|tx");
+	bad("exec rx 1", "neither");
+	good("--help exec");
+	CHECK(o.mode == OPTIONS_HELP);
+}
+
 /* However long what is quoted, the reason stays short and in its buffer. */
 static void
 test_long_values(void)
@@ -468,7 +496,7 @@ test_random(uint64_t seed)
 	static const char *const pieces[] = { "tx", "rx", "from", "threads",
 	    "checkphrase", "checksum", "checksums", "window", "frame", "bind",
 	    "wait", "timeout", "verbose", "heartbeat", "chaos", "congestion",
-	    "quiet", "progress", "size", "report", "interval",
+	    "quiet", "progress", "size", "report", "interval", "exec", "source",
 	    "a", "::1", "[::1]", "1", "5", "64", "0", "64M", "4K", "abcd", "_",
 	    "-", "99999999999999999999", "%s%n", "\377" };
 	char line[2048];
@@ -530,6 +558,7 @@ main(int argc, char **argv)
 	test_repeated();
 	test_reports();
 	test_help();
+	test_commands();
 	test_long_values();
 	test_random(seed);
 	test_usage();

@@ -1,0 +1,651 @@
+/*
+ * command: a program at one end of the stream.  See command.h.  Two threads of
+ * this file work for it: one that makes it, reads its standard error and keeps
+ * the time, and one that does nothing but wait for its end.
+ */
+#include "command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+#include <time.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "log.h"
+#include "spawn.h"
+#include "wake.h"
+
+#define SECOND		1000000000ULL
+#define MS		1000000ULL
+#define GRACE_NS	(5 * SECOND)	/* between SIGTERM and SIGKILL */
+#define REAP_NS		(2 * SECOND)	/* and then, for what the system holds on to */
+#define ASK_NS		SECOND
+#define LAST_NS		SECOND		/* our standard error must take its last words within this */
+#define LAST_OCTETS	(1u << 20)	/* of them, if somebody goes on and on */
+#define PASS		4096		/* written at once */
+#define SHELL		"/bin/sh"
+
+enum command_state { COMMAND_NEW, COMMAND_STARTED, COMMAND_ENDED, COMMAND_GONE };
+
+/* [I] immutable once it is started, [c] under lock, [t] the command's own thread only. */
+struct command {
+	char *const *argv;		/* [I] */
+	bool consumer;			/* [I] */
+	int stream;			/* [I] ours; not owned */
+	int theirs;			/* [t] the other end of that pipe; owned */
+	int errors;			/* [t] its standard error, to be read; owned, -1 = at its end */
+	int errors_theirs;		/* [t] to be written; owned */
+	void (*tell)(void *cookie);	/* [I] */
+	void *cookie;			/* [I] */
+	struct wake wake;		/* something that [t] looks at has changed */
+	struct lock lock;
+	/* The state changed; signalled by [t], and whoever ends it before there is one. */
+	struct lock_cond changed;
+	enum command_state state;	/* [c] */
+	pid_t pid;			/* [c] of the process and its group, unless it is 0 */
+	bool dead;			/* [c] the process has ended, its last words are unread */
+	int code;			/* [c] its exit status, where signal is 0 */
+	int signal;			/* [c] */
+	uint64_t ask_ns;		/* [c] command_ask was called then; 0 = not */
+	uint64_t stop_ns;		/* [c] command_stop */
+	bool hurry;			/* [c] */
+	bool finish;			/* [c] */
+	char tail[COMMAND_TAIL];	/* [c] */
+	size_t tail_length;		/* [c] */
+	bool cut;			/* [c] there was more before it */
+	uint64_t last_ns;		/* [t] what is not taken by then is dropped; 0 = for ever */
+	bool killed;			/* [t] */
+	bool answered;			/* [t] what command_ask asked */
+};
+
+/* A pipe that no other program inherits. */
+static int
+pipe_open(int fd[2])
+{
+	int error;
+
+	if (pipe(fd) == -1)
+		return -1;
+	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) != -1 && fcntl(fd[1], F_SETFD, FD_CLOEXEC) != -1)
+		return 0;
+	error = errno;
+	close(fd[0]);
+	close(fd[1]);
+	errno = error;
+	return -1;
+}
+
+struct command *
+command_new(char *const *argv, bool consumer)
+{
+	struct command *c = calloc(1, sizeof(*c));
+	int stream[2], errors[2], error;
+
+	if (c == NULL)
+		return NULL;
+	if (wake_init(&c->wake) == -1)
+		goto err0;
+	if (pipe_open(stream) == -1)
+		goto err1;
+	if (pipe_open(errors) == -1 || fcntl(errors[0], F_SETFL, O_NONBLOCK) == -1)
+		goto err2;
+	c->argv = argv;
+	c->consumer = consumer;
+	c->stream = stream[consumer ? 1 : 0];
+	c->theirs = stream[consumer ? 0 : 1];
+	c->errors = errors[0];
+	c->errors_theirs = errors[1];
+	lock_init(&c->lock);
+	lock_cond_init(&c->changed);
+	/* Who ignores this has no children to wait for. */
+	signal(SIGCHLD, SIG_DFL);
+#ifdef PR_SET_CHILD_SUBREAPER
+	/* What is left of its group is reaped here, and not whenever init comes to it. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+#endif
+	return c;
+err2:
+	error = errno;
+	close(stream[0]);
+	close(stream[1]);
+	errno = error;
+err1:
+	error = errno;
+	wake_free(&c->wake);
+	errno = error;
+err0:
+	error = errno;
+	free(c);
+	errno = error;
+	return NULL;
+}
+
+int
+command_stream(const struct command *c)
+{
+	return c->stream;
+}
+
+void
+command_watch(struct command *c, void (*tell)(void *cookie), void *cookie)
+{
+	c->tell = tell;
+	c->cookie = cookie;
+}
+
+/* What it says */
+
+/* Its last octets are kept. */
+static void
+keep(struct command *c, const char *octets, size_t n)
+{
+	lock_take(&c->lock);
+	if (n > COMMAND_TAIL) {
+		octets += n - COMMAND_TAIL;
+		n = COMMAND_TAIL;
+		c->cut = true;
+	}
+	if (c->tail_length + n > COMMAND_TAIL) {
+		size_t rest = COMMAND_TAIL - n;
+
+		memmove(c->tail, c->tail + c->tail_length - rest, rest);
+		c->tail_length = rest;
+		c->cut = true;
+	}
+	memcpy(c->tail + c->tail_length, octets, n);
+	c->tail_length += n;
+	lock_drop(&c->lock);
+}
+
+/* Nobody waits any longer for those who read our standard error. */
+static bool
+dropped(struct command *c)
+{
+	uint64_t now = clock_now_ns();
+	bool ending;
+
+	lock_take(&c->lock);
+	ending = c->dead || c->stop_ns != 0;
+	lock_drop(&c->lock);
+	if (ending && c->last_ns == 0)
+		c->last_ns = now + LAST_NS;
+	return c->last_ns != 0 && now >= c->last_ns;
+}
+
+/*
+ * Onto our standard error.  While that takes nothing nothing more is read, and
+ * the command waits, as it would if it wrote there itself.
+ */
+static void
+pass(struct command *c, const char *octets, size_t n)
+{
+	struct timespec ts = { .tv_nsec = 10 * 1000000 };
+	size_t taken;
+
+	while (n > 0) {
+		taken = log_pass(octets, n < PASS ? n : PASS);
+		octets += taken;
+		n -= taken;
+		if (taken > 0)
+			continue;
+		if (dropped(c))
+			return;
+		nanosleep(&ts, NULL);
+	}
+}
+
+/* false: there is nothing for now, or never again. */
+static bool
+listen_once(struct command *c, size_t *sum)
+{
+	char octets[4 * PASS];
+	ssize_t n;
+
+	if (c->errors == -1)
+		return false;
+	n = read(c->errors, octets, sizeof(octets));
+	if (n == -1 && errno == EINTR)
+		return true;
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return false;
+	if (n <= 0) {
+		close(c->errors);
+		c->errors = -1;
+		return false;
+	}
+	keep(c, octets, (size_t)n);
+	pass(c, octets, (size_t)n);
+	*sum += (size_t)n;
+	return true;
+}
+
+/* All that is here, whoever else may still have it open. */
+static void
+listen_last(struct command *c)
+{
+	size_t sum = 0;
+
+	while (sum < LAST_OCTETS && listen_once(c, &sum))
+		;
+}
+
+static const char *
+signal_name(int number)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} names[] = {
+		{ SIGHUP, "Hangup" }, { SIGINT, "Interrupt" }, { SIGQUIT, "Quit" },
+		{ SIGILL, "Illegal instruction" }, { SIGABRT, "Aborted" },
+		{ SIGBUS, "Bus error" }, { SIGFPE, "Arithmetic error" },
+		{ SIGKILL, "Killed" }, { SIGSEGV, "Segmentation fault" },
+		{ SIGPIPE, "Broken pipe" }, { SIGALRM, "Alarm clock" },
+		{ SIGTERM, "Terminated" }, { SIGUSR1, "User signal 1" },
+		{ SIGUSR2, "User signal 2" }, { SIGXCPU, "CPU time limit" },
+		{ SIGXFSZ, "File size limit" }, { SIGSYS, "Bad system call" }
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].number == number)
+			return names[i].name;
+	return "another one";
+}
+
+static void
+verdict_locked(const struct command *c, char text[COMMAND_VERDICT])
+{
+	const char *side = c->consumer ? "receiver" : "sender";
+
+	if (c->state != COMMAND_ENDED && c->state != COMMAND_GONE)
+		snprintf(text, COMMAND_VERDICT, "the %s's command closed its input", side);
+	else if (c->signal != 0)
+		snprintf(text, COMMAND_VERDICT, "the %s's command was ended by signal %d (%s)",
+		    side, c->signal, signal_name(c->signal));
+	else if (c->code != 0)
+		snprintf(text, COMMAND_VERDICT, "the %s's command exited %d", side, c->code);
+	else
+		snprintf(text, COMMAND_VERDICT,
+		    "the %s's command exited 0 before the end of the stream", side);
+}
+
+/* As text: whole lines where there are any, no NUL within and no newline at the end. */
+static size_t
+tail_locked(const struct command *c, char text[COMMAND_TAIL])
+{
+	const char *from = c->tail, *line;
+	size_t n = c->tail_length, i;
+
+	line = c->cut ? memchr(from, '\n', n) : NULL;
+	if (line != NULL && line + 1 < from + n) {
+		n -= (size_t)(line + 1 - from);
+		from = line + 1;
+	}
+	for (i = 0; i < n; i++)
+		text[i] = from[i] != '\0' ? from[i] : '?';
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	return n;
+}
+
+void
+command_text(struct command *c, char *text, size_t size)
+{
+	char verdict[COMMAND_VERDICT], tail[COMMAND_TAIL];
+	size_t n;
+
+	lock_take(&c->lock);
+	verdict_locked(c, verdict);
+	n = tail_locked(c, tail);
+	lock_drop(&c->lock);
+	snprintf(text, size, "%s%s%.*s", verdict, n > 0 ? "\n" : "", (int)n, tail);
+}
+
+/* Its life */
+
+static void
+move_locked(struct command *c, enum command_state to)
+{
+	c->state = to;
+	lock_wake_all(&c->changed);
+}
+
+/* It will not be run any more: whoever waits for it learns that it did not end well. */
+static void
+never_locked(struct command *c)
+{
+	c->code = 126;
+	move_locked(c, COMMAND_GONE);
+}
+
+/* Its process, or -1 with errno. */
+static pid_t
+run(const struct command *c)
+{
+	char *script[] = { (char *)(uintptr_t)SHELL, (char *)(uintptr_t)"-c",
+	    (char *)(uintptr_t)"--", c->argv[0], NULL };
+
+	return spawn(c->argv[1] != NULL ? c->argv : script, c->consumer ? c->theirs :
+	    STDIN_FILENO, c->consumer ? STDOUT_FILENO : c->theirs, c->errors_theirs, true);
+}
+
+/* It could not be started: what a shell would say, as if it had said it. */
+static void
+not_started(struct command *c, int error)
+{
+	const char *name = c->argv[1] != NULL ? c->argv[0] : SHELL;
+	char text[COMMAND_VERDICT];
+
+	snprintf(text, sizeof(text), "cannot run %.200s: %s", name, strerror(error));
+	log_line(LOG_ERROR, "%s", text);
+	keep(c, text, strlen(text));
+	lock_take(&c->lock);
+	c->code = error == ENOENT || error == ENOTDIR ? 127 : 126;
+	move_locked(c, COMMAND_ENDED);
+	lock_drop(&c->lock);
+	c->tell(c->cookie);
+	lock_take(&c->lock);
+	move_locked(c, COMMAND_GONE);
+	lock_drop(&c->lock);
+}
+
+/* Wait for its end, and leave it to be reaped later. */
+static void *
+await(void *argument)
+{
+	struct command *c = argument;
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	while (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOWAIT) == -1 && errno == EINTR)
+		;
+	lock_take(&c->lock);
+	c->dead = true;
+	if (info.si_code == CLD_EXITED)
+		c->code = info.si_status;
+	else if (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
+		c->signal = info.si_status;
+	else
+		c->code = 126;	/* another took our child from us */
+	lock_drop(&c->lock);
+	wake_signal(&c->wake);
+	return NULL;
+}
+
+/* Under the lock, so that the number is still its own. */
+static int
+signal_locked(const struct command *c, int number)
+{
+	return c->pid != 0 && kill(-c->pid, number) == -1 && errno != ESRCH ? errno : 0;
+}
+
+/* false: it is over before it began. */
+static bool
+begin(struct command *c)
+{
+	pthread_t thread;
+	pid_t pid;
+	int error;
+	bool stop;
+
+	lock_take(&c->lock);
+	stop = c->stop_ns != 0;
+	if (stop)
+		never_locked(c);
+	lock_drop(&c->lock);
+	if (stop)
+		return false;
+	pid = run(c);
+	error = errno;
+	close(c->theirs);
+	close(c->errors_theirs);
+	if (pid == -1) {
+		not_started(c, error);
+		return false;
+	}
+	lock_take(&c->lock);
+	c->pid = pid;
+	if (c->stop_ns != 0)
+		signal_locked(c, c->hurry ? SIGKILL : SIGTERM);
+	lock_drop(&c->lock);
+	log_line(LOG_RUN, "the command runs as process %ld", (long)pid);
+	error = thread_start(&thread, "viamillipede-e", await, c);
+	if (error == 0)
+		thread_detach(thread);
+	else {
+		kill(-pid, SIGKILL);
+		await(c);
+	}
+	return true;
+}
+
+/* Sleep until it says something, or there is something to do, or the time has come. */
+static void
+rest(struct command *c, uint64_t until)
+{
+	struct pollfd p[2] = {
+		{ .fd = wake_fd(&c->wake), .events = POLLIN },
+		{ .fd = c->errors, .events = POLLIN }
+	};
+	uint64_t now = clock_now_ns();
+	size_t sum = 0;
+	int ms = -1;
+
+	if (until != UINT64_MAX)
+		ms = until > now ? (int)((until - now + MS - 1) / MS) : 0;
+	poll(p, 2, ms);
+	if (p[0].revents != 0)
+		wake_clear(&c->wake);
+	if (p[1].revents != 0)
+		listen_once(c, &sum);
+}
+
+/* It has ended: say so, after what it said last. */
+static void
+end(struct command *c)
+{
+	listen_last(c);
+	lock_take(&c->lock);
+	move_locked(c, COMMAND_ENDED);
+	lock_drop(&c->lock);
+	c->tell(c->cookie);
+}
+
+/* When it is to be killed, asked or heard; what of that is due is done. */
+static uint64_t
+keep_time(struct command *c, uint64_t now)
+{
+	uint64_t ask, kill_ns = UINT64_MAX;
+
+	lock_take(&c->lock);
+	ask = c->ask_ns == 0 || c->answered ? UINT64_MAX :
+	    c->state == COMMAND_ENDED ? now : c->ask_ns + ASK_NS;
+	if (c->stop_ns != 0 && !c->killed)
+		kill_ns = c->hurry ? now : c->stop_ns + GRACE_NS;
+	if (kill_ns <= now) {
+		signal_locked(c, SIGKILL);
+		c->killed = true;
+		kill_ns = UINT64_MAX;
+	}
+	lock_drop(&c->lock);
+	if (ask <= now) {
+		c->answered = true;
+		c->tell(c->cookie);
+		ask = UINT64_MAX;
+	}
+	return ask < kill_ns ? ask : kill_ns;
+}
+
+/*
+ * The process is reaped; on a failure its group may have others in it, which
+ * were told as well.  No system tells when a group becomes empty, so this asks,
+ * for as long as they have: a number that a group has is not given away.
+ */
+static void
+leave(struct command *c)
+{
+	uint64_t now, pause = MS, until = UINT64_MAX;
+	bool stop, empty = false;
+
+	while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	lock_take(&c->lock);
+	stop = c->stop_ns != 0;
+	lock_drop(&c->lock);
+	while (stop && !empty && (now = clock_now_ns()) < until) {
+		keep_time(c, now);
+		if (c->killed && until == UINT64_MAX)
+			until = now + REAP_NS / 2;
+		rest(c, now + pause);
+		if (pause < 50 * MS)
+			pause += pause / 2;
+		while (waitpid(-c->pid, NULL, WNOHANG) > 0)
+			;
+		empty = kill(-c->pid, 0) == -1;
+	}
+	lock_take(&c->lock);
+	c->pid = 0;
+	move_locked(c, COMMAND_GONE);
+	lock_drop(&c->lock);
+}
+
+static void *
+attend(void *argument)
+{
+	struct command *c = argument;
+	bool dead, ended, over;
+	uint64_t next;
+
+	if (!begin(c))
+		return NULL;
+	for (;;) {
+		lock_take(&c->lock);
+		dead = c->dead;
+		ended = c->state == COMMAND_ENDED;
+		over = ended && (c->stop_ns != 0 || c->finish);
+		lock_drop(&c->lock);
+		if (over)
+			break;
+		if (dead && !ended) {
+			end(c);
+			continue;
+		}
+		next = keep_time(c, clock_now_ns());
+		rest(c, next);
+	}
+	leave(c);
+	return NULL;
+}
+
+void
+command_start(struct command *c)
+{
+	pthread_t thread;
+	bool first;
+	int error;
+
+	lock_take(&c->lock);
+	first = c->state == COMMAND_NEW;
+	if (first)
+		move_locked(c, COMMAND_STARTED);
+	lock_drop(&c->lock);
+	if (!first)
+		return;
+	error = thread_start(&thread, "viamillipede-c", attend, c);
+	if (error != 0)
+		not_started(c, error);
+	else
+		thread_detach(thread);
+}
+
+enum command_end
+command_end(struct command *c)
+{
+	enum command_end end = COMMAND_RUNS;
+
+	lock_take(&c->lock);
+	if (c->state == COMMAND_ENDED || c->state == COMMAND_GONE)
+		end = c->code == 0 && c->signal == 0 ? COMMAND_WELL : COMMAND_ILL;
+	lock_drop(&c->lock);
+	return end;
+}
+
+void
+command_ask(struct command *c)
+{
+	lock_take(&c->lock);
+	if (c->ask_ns == 0)
+		c->ask_ns = clock_now_ns();
+	lock_drop(&c->lock);
+	wake_signal(&c->wake);
+}
+
+bool
+command_wait(struct command *c)
+{
+	bool well;
+
+	lock_take(&c->lock);
+	while (c->state != COMMAND_ENDED && c->state != COMMAND_GONE)
+		lock_wait(&c->changed, &c->lock);
+	well = c->code == 0 && c->signal == 0;
+	lock_drop(&c->lock);
+	return well;
+}
+
+void
+command_stop(struct command *c)
+{
+	int error = 0;
+
+	lock_take(&c->lock);
+	if (c->stop_ns == 0) {
+		c->stop_ns = clock_now_ns();
+		if (c->state == COMMAND_NEW)
+			never_locked(c);
+		error = signal_locked(c, SIGTERM);
+		/* One that is stopped should hear it, too. */
+		signal_locked(c, SIGCONT);
+	}
+	lock_drop(&c->lock);
+	if (error != 0)
+		log_line(LOG_ERROR, "cannot end the command: %s", strerror(error));
+	wake_signal(&c->wake);
+}
+
+void
+command_hurry(struct command *c)
+{
+	lock_take(&c->lock);
+	c->hurry = true;
+	lock_drop(&c->lock);
+	wake_signal(&c->wake);
+}
+
+void
+command_finish(struct command *c)
+{
+	uint64_t until = clock_now_ns() + GRACE_NS + REAP_NS;
+
+	lock_take(&c->lock);
+	c->finish = true;
+	if (c->state == COMMAND_NEW)
+		never_locked(c);
+	lock_drop(&c->lock);
+	wake_signal(&c->wake);
+	lock_take(&c->lock);
+	while (c->state != COMMAND_GONE && lock_wait_until(&c->changed, &c->lock, until))
+		;
+	lock_drop(&c->lock);
+}
