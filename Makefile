@@ -14,14 +14,14 @@ DESTDIR =
 
 OBJS = blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
 	lock.o log.o lookup.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
-	pulse.o ranges.o report.o rx.o session.o spawn.o stats.o tally.o tune.o \
+	pulse.o ranges.o report.o rx.o session.o sha256.o spawn.o ssh.o stats.o tally.o tune.o \
 	tunnel.o tx.o wake.o window.o \
 	worker.o viamillipede.o
 
 # What the unit tests link: everything but main.
 LIB = blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
 	lock.o log.o lookup.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
-	pulse.o ranges.o report.o rx.o session.o sha256.o siphash.o spawn.o \
+	pulse.o ranges.o report.o rx.o session.o sha256.o siphash.o spawn.o ssh.o \
 	stats.o tally.o tune.o tunnel.o tx.o \
 	wake.o window.o worker.o
 
@@ -191,10 +191,12 @@ rx.o: rx.c rx.h blame.h frame.h order.h command.h digest.h leg.h chaos.h \
 session.o: session.c session.h chaos.h events.h lock.h net.h lookup.h \
  frame.h leg.h inflow.h order.h outflow.h window.h ranges.h pulse.h \
  tunnel.h wake.h log.h options.h path.h command.h entropy.h rx.h blame.h \
- tx.h worker.h
+ ssh.h tx.h worker.h
 sha256.o: sha256.c sha256.h
 siphash.o: siphash.c sha256.h siphash.h
 spawn.o: spawn.c spawn.h
+ssh.o: ssh.c ssh.h options.h entropy.h lock.h log.h net.h lookup.h \
+ sha256.h spawn.h
 stats.o: stats.c stats.h blame.h frame.h leg.h chaos.h inflow.h order.h \
  net.h lookup.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
  session.h events.h lock.h log.h options.h path.h rx.h tx.h
@@ -209,7 +211,8 @@ tx.o: tx.c tx.h blame.h frame.h window.h ranges.h command.h digest.h \
 viamillipede.o: viamillipede.c chaos.h command.h listener.h net.h \
  lookup.h log.h lock.h monitor.h options.h progress.h stats.h blame.h \
  frame.h leg.h inflow.h order.h outflow.h window.h ranges.h pulse.h \
- tunnel.h wake.h session.h events.h path.h report.h rx.h tx.h worker.h
+ tunnel.h wake.h session.h events.h path.h report.h rx.h ssh.h tx.h \
+ worker.h
 wake.o: wake.c wake.h
 window.o: window.c window.h frame.h ranges.h
 worker.o: worker.c worker.h frame.h leg.h chaos.h inflow.h order.h net.h \

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,16 +51,34 @@ struct room {
 
 static struct log_limit strangers = LOG_LIMIT("strangers");
 
+/* On the first of the ports that is free. */
+static int
+listen_first(struct listener *l, const struct options *o, char why[NET_WHY])
+{
+	unsigned long port = strtoul(o->port, NULL, 10), last = port;
+	const char *dash = strchr(o->port, '-');
+	char text[8];
+
+	if (dash != NULL)
+		last = strtoul(dash + 1, NULL, 10);
+	for (; port <= last; port++) {
+		snprintf(text, sizeof(text), "%lu", port & 0xffff);
+		if (net_listen(&l->net, o->bind, text, BACKLOG, why) == 0)
+			return 0;
+	}
+	return -1;
+}
+
 int
 listener_open(struct listener *l, struct session *session)
 {
 	const struct options *o = session->options;
-	bool tell = strcmp(o->port, "0") == 0;
+	bool tell = (strcmp(o->port, "0") == 0 || strchr(o->port, '-') != NULL) && !o->served;
 	char why[NET_WHY];
 	unsigned i;
 
 	l->session = session;
-	if (net_listen(&l->net, o->bind, o->port, BACKLOG, why) == -1) {
+	if (listen_first(l, o, why) == -1) {
 		log_line(LOG_ERROR, "cannot listen on %s port %s: %s",
 		    o->bind[0] != '\0' ? o->bind : "any address", o->port, why);
 		return -1;

@@ -19,12 +19,13 @@
 
 #include "log.h"
 
-#define PREFIX		"viamillipede: "
 #define ELLIPSIS	"..."
 #define MS_NS		UINT64_C(1000000)
 #define SECOND_NS	(1000 * MS_NS)
 #define PERIOD_NS	(LOG_LIMIT_PERIOD_S * SECOND_NS)
 #define STAMP_LEVEL	3
+
+static char prefix[80] = "viamillipede: ";	/* [I] once threads run */
 
 struct line {
 	char text[LOG_LINE_SIZE];
@@ -115,6 +116,12 @@ same_file(int a, int b)
  * opened. Not for files: there it would have an offset of its own. Where
  * /dev/fd only duplicates, O_NONBLOCK does not take, which the flags show.
  */
+void
+log_from(const char *where)
+{
+	(void)snprintf(prefix, sizeof(prefix), "viamillipede (%.60s): ", where);
+}
+
 void
 log_open(void)
 {
@@ -241,9 +248,9 @@ put_above(const char *text, size_t length, uint64_t deadline_ns)
 static enum written
 put_note(uint64_t lost, uint64_t deadline_ns)
 {
-	char note[128];
-	int n = snprintf(note, sizeof(note), PREFIX "%" PRIu64 " message%s lost "
-	    "here: standard error did not take them\n", lost,
+	char note[160];
+	int n = snprintf(note, sizeof(note), "%s%" PRIu64 " message%s lost "
+	    "here: standard error did not take them\n", prefix, lost,
 	    lost == 1 ? "" : "s");
 
 	return put_above(note, (size_t)n, deadline_ns);
@@ -506,8 +513,8 @@ line_make(struct line *line, const char *format, va_list arguments)
 {
 	char text[LOG_LINE_SIZE];	/* more than fits behind the prefix */
 
-	memcpy(line->text, PREFIX, sizeof(PREFIX) - 1);
-	line->length = sizeof(PREFIX) - 1;
+	line->length = strlen(prefix);
+	memcpy(line->text, prefix, line->length);
 	if (log_wants(STAMP_LEVEL))
 		line_add_time(line);
 	if (vsnprintf(text, sizeof(text), format, arguments) < 0)

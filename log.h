@@ -70,6 +70,9 @@ log_wants(int level)
  */
 void	log_open(void);
 
+/* Lines say where they come from; by the main thread, before others start. */
+void	log_from(const char *where);
+
 void	log_set(int level);
 
 /* One more; past LOG_LEVEL_MAX it starts again at 0. Returns the new one. */

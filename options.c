@@ -30,6 +30,8 @@
 #define CALLS		(TX_CALLS | RX_CALLS)
 #define LISTENS		(RX_LISTENS | TX_LISTENS)
 #define BOTH		(TX | RX)
+#define SSH		16u	/* who starts the other side through ssh */
+#define SERVE		32u	/* what ssh starts */
 
 #define NAME_WIDTH	22	/* of the usage text's left column */
 #define LINE_WIDTH	79
@@ -44,7 +46,8 @@ struct word {
 	const char *arguments;	/* one name for each, "" = none */
 	unsigned who;		/* for whom, see above */
 	bool repeats;		/* may be given more than once */
-	bool rest;		/* everything after it is its argument */
+	bool rest;		/* everything after it is its argument; but not with ssh */
+	bool near;		/* with ssh, not for the far side */
 	int (*take)(struct parse *p, const struct word *w,
 	    char *const *arguments);
 	size_t field;		/* where in struct options, for some parsers */
@@ -69,6 +72,10 @@ static int	take_phrase(struct parse *, const struct word *, char *const *);
 static int	take_file(struct parse *, const struct word *, char *const *);
 static int	take_command(struct parse *, const struct word *,
 		    char *const *);
+static int	take_login(struct parse *, const struct word *, char *const *);
+static int	take_way(struct parse *, const struct word *, char *const *);
+static int	take_ports(struct parse *, const struct word *, char *const *);
+static int	take_line(struct parse *, const struct word *, char *const *);
 
 /* A word that differs between the two sides has a row for each. */
 static const struct word words[] = {
@@ -79,20 +86,48 @@ static const struct word words[] = {
 	{ .word = "rx", .arguments = "PORT", .who = RX_LISTENS,
 	  .take = take_port, .range = "0-65535",
 	  .help = "receive on this port and write to standard output; "
-	    "0 = any free port, which is told" },
+	    "FIRST-LAST = the first that is free, 0 = any free port, which is "
+	    "told" },
 	{ .word = "offer", .arguments = "PORT", .who = TX_LISTENS,
 	  .take = take_port, .range = "0-65535",
 	  .help = "send standard input to the receiver that fetches it from "
-	    "this port; 0 = any free port, which is told" },
+	    "this port; FIRST-LAST or 0 as with rx" },
 	{ .word = "fetch", .arguments = "HOST PORT", .who = RX_CALLS, .repeats = true,
 	  .take = take_path, .range = "1-65535",
 	  .help = "receive what is offered at this name or address and write "
 	    "to standard output; given up to 64 times, as tx" },
 
+	{ .word = "ssh", .arguments = "[USER@]HOST", .who = SSH, .take = take_login,
+	  .help = "start the other side there through ssh: with exec COMMAND, "
+	    "send standard input to that command; with source COMMAND, fetch "
+	    "what that command writes; here COMMAND is one argument" },
+	{ .word = "serve", .arguments = "", .who = SERVE,
+	  .help = "what ssh starts there: orders come on standard input" },
+
+	{ .word = "path", .arguments = "ADDRESS", .who = SSH, .repeats = true,
+	  .take = take_way, .otherwise = "none but the host's own",
+	  .help = "one more address of the host, before its own; up to 62, the "
+	    "preferred one first" },
+	{ .word = "ports", .arguments = "FIRST-LAST", .who = SSH,
+	  .take = take_ports, FIELD(ports), .initial = "0",
+	  .range = "0-65535",
+	  .help = "ports to listen on there, the first that is free; 0 = any" },
+	{ .word = "tunnel", .arguments = "", .who = SSH, .take = take_flag,
+	  FIELD(tunnel), .otherwise = "only when the port cannot be reached",
+	  .help = "carry the legs through ssh, too: nothing else crosses the "
+	    "network" },
+	{ .word = "remote", .arguments = "PATH", .who = SSH, .take = take_line,
+	  FIELD(remote), .initial = "viamillipede",
+	  .help = "where this program is on the other side" },
+	{ .word = "sshcommand", .arguments = "LINE", .who = SSH,
+	  .take = take_line, FIELD(ssh), .initial = "ssh",
+	  .help = "what to run instead of ssh, by the shell; its own arguments "
+	    "are added" },
+
 	{ .word = "from", .arguments = "ADDRESS", .who = CALLS, .repeats = true,
 	  .take = take_from, .otherwise = "the system's choice",
-	  .help = "after a tx or fetch: source address or interface of that "
-	    "path" },
+	  .help = "after a tx, fetch or path: source address or interface of "
+	    "that path" },
 	{ .word = "threads", .arguments = "N", .who = CALLS,
 	  .take = take_count, FIELD(threads), .range = "1-64", .initial = "16",
 	  .help = "most legs (connections) at once" },
@@ -155,26 +190,32 @@ static const struct word words[] = {
 	  .help = "what is told on standard error: 0 errors, 1 losses, 2 start "
 	    "and end, 3-9 decisions, 10-20 frames" },
 	{ .word = "progress", .arguments = "", .who = BOTH,
+	  .near = true,
 	  .take = take_flag, FIELD(progress),
 	  .otherwise = "where standard error is a terminal",
 	  .help = "show a line with bytes, rate and time, rewritten each second" },
 	{ .word = "quiet", .arguments = "", .who = BOTH,
+	  .near = true,
 	  .take = take_flag, FIELD(quiet), .otherwise = "off",
 	  .help = "no progress and no summary because of a terminal" },
 	{ .word = "size", .arguments = "BYTES", .who = BOTH,
+	  .near = true,
 	  .take = take_size, FIELD(size_bytes), .range = "0-8388607T",
 	  .otherwise = "unknown",
 	  .help = "how long the stream will be, so that progress can tell the "
 	    "share and the time left" },
 	{ .word = "report", .arguments = "FILE", .who = BOTH,
+	  .near = true,
 	  .take = take_file, FIELD(report), .otherwise = "off",
 	  .help = "write statistics there, an object of JSON in each line; "
 	    "- = standard error" },
 	{ .word = "interval", .arguments = "SECONDS", .who = BOTH,
+	  .near = true,
 	  .take = take_seconds, FIELD(interval_ms), .range = "1-86400",
 	  .initial = "1",
 	  .help = "how often the report tells how far it is" },
 	{ .word = "chaos", .arguments = "WHAT", .who = BOTH,
+	  .near = true,
 	  .take = take_text, FIELD(chaos), .otherwise = "off",
 	  .help = "break things on purpose, for tests: N or "
 	    "N:KIND[,KIND...][:SEED], after every N frames of a leg" },
@@ -199,6 +240,9 @@ struct parse {
 	char *why;
 	size_t why_size;
 	bool given[NWORDS];
+	unsigned who;		/* we are; 0 = not known yet */
+	unsigned far;		/* with ssh, the other side is; otherwise 0 */
+	char *script;		/* with ssh, its command */
 };
 
 static int	fail(struct parse *p, const char *format, ...)
@@ -221,7 +265,8 @@ fail(struct parse *p, const char *format, ...)
 static const char *
 side_of(unsigned who)
 {
-	return who == TX_CALLS ? "tx" : who == RX_LISTENS ? "rx" :
+	return (who & SSH) != 0 ? "ssh" : who == SERVE ? "serve" :
+	    who == TX_CALLS ? "tx" : who == RX_LISTENS ? "rx" :
 	    who == TX_LISTENS ? "offer" : who == RX_CALLS ? "fetch" :
 	    who == TX ? "tx and offer" : who == RX ? "rx and fetch" :
 	    who == CALLS ? "tx and fetch" : "rx and offer";
@@ -229,12 +274,14 @@ side_of(unsigned who)
 
 /* How many arguments a word takes of so many that are left; or at least wants. */
 static int
-count_arguments(const struct word *w, int left)
+count_arguments(const struct parse *p, const struct word *w, int left)
 {
 	int n = w->arguments[0] != '\0';
 
-	if (w->rest)
+	if (w->rest && p->far == 0)
 		return left > 0 ? left : 1;
+	if (w->rest)
+		return 1;
 	for (const char *s = w->arguments; *s != '\0'; s++)
 		n += *s == ' ';
 	return n;
@@ -445,17 +492,52 @@ copy_host(struct parse *p, const char *what, const char *text,
 }
 
 static int
+take_number_of(struct parse *p, const struct word *w, const char *text,
+    uint64_t *value)
+{
+	char what[32];
+
+	(void)snprintf(what, sizeof(what), "%s: port", w->word);
+	return take_number(p, w, what, text, PLAIN, value);
+}
+
+static int
 copy_port(struct parse *p, const struct word *w, const char *text,
     char field[6])
 {
-	char what[32];
 	uint64_t value;
 
-	(void)snprintf(what, sizeof(what), "%s: port", w->word);
-	if (take_number(p, w, what, text, PLAIN, &value) == -1)
+	if (take_number_of(p, w, text, &value) == -1)
 		return -1;
 	(void)snprintf(field, 6, "%u", (unsigned)value & 0xffffu);
 	return 0;
+}
+
+/* One, or FIRST-LAST. */
+static int
+copy_ports(struct parse *p, const struct word *w, const char *text,
+    char field[OPTIONS_PORTS_SIZE])
+{
+	const char *dash = strchr(text, '-');
+	uint64_t first, last;
+	char begin[6];
+
+	if (dash == NULL || dash == text)
+		return copy_port(p, w, text, field);
+	if (dash - text < (ptrdiff_t)sizeof(begin)) {
+		memcpy(begin, text, (size_t)(dash - text));
+		begin[dash - text] = '\0';
+		if (take_number_of(p, w, begin, &first) == -1 ||
+		    take_number_of(p, w, dash + 1, &last) == -1)
+			return -1;
+		if (first > 0 && first <= last) {
+			(void)snprintf(field, OPTIONS_PORTS_SIZE, "%u-%u",
+			    (unsigned)first & 0xffffu, (unsigned)last & 0xffffu);
+			return 0;
+		}
+	}
+	return fail(p, "%s: ports " QUOTED " are no range; legal: FIRST-LAST, "
+	    "1-65535", w->word, text);
 }
 
 static int
@@ -501,7 +583,7 @@ take_from(struct parse *p, const struct word *w, char *const *arguments)
 static int
 take_port(struct parse *p, const struct word *w, char *const *arguments)
 {
-	return copy_port(p, w, arguments[0], p->o->port);
+	return copy_ports(p, w, arguments[0], p->o->port);
 }
 
 static int
@@ -535,6 +617,58 @@ take_file(struct parse *p, const struct word *w, char *const *arguments)
 	return 0;
 }
 
+static int
+take_ports(struct parse *p, const struct word *w, char *const *arguments)
+{
+	return copy_ports(p, w, arguments[0], field_of(p, w));
+}
+
+/*
+ * Where ssh logs in to. What begins with a dash would be taken for an option, by
+ * it or by what it starts in turn.
+ */
+static int
+take_login(struct parse *p, const struct word *w, char *const *arguments)
+{
+	const char *text = arguments[0], *at = strrchr(text, '@');
+
+	if (copy_text(p, w->word, text, strlen(text), p->o->ssh_host) == -1)
+		return -1;
+	if (text[0] == '-' || (at != NULL && (at == text || at[1] == '\0' || at[1] == '-')))
+		return fail(p, "%s " QUOTED " is not a host; legal: HOST or "
+		    "USER@HOST", w->word, text);
+	return 0;
+}
+
+/* Its port is not known yet. */
+static int
+take_way(struct parse *p, const struct word *w, char *const *arguments)
+{
+	struct options *o = p->o;
+
+	if (o->npaths == OPTIONS_PATHS_MAX - 2)
+		return fail(p, "%s " QUOTED " is one path too many; legal: "
+		    "1-%d of them", w->word, arguments[0], OPTIONS_PATHS_MAX - 2);
+	return copy_host(p, w->word, arguments[0], o->paths[o->npaths++].host);
+}
+
+/* For a shell, or a file's name: one line of whatever. */
+static int
+take_line(struct parse *p, const struct word *w, char *const *arguments)
+{
+	const char *text = arguments[0];
+	size_t length = strlen(text);
+	bool good = text[strspn(text, " ")] != '\0' && length < OPTIONS_TEXT_SIZE;
+
+	for (size_t i = 0; good && i < length; i++)
+		good = (unsigned char)text[i] >= ' ' && text[i] != '\177';
+	if (!good)
+		return fail(p, "%s " QUOTED " is not legal; legal: a line of 1 "
+		    "to %d characters", w->word, text, OPTIONS_TEXT_SIZE - 1);
+	memcpy(field_of(p, w), text, length + 1);
+	return 0;
+}
+
 /*
  * The rest of the line, which options_parse has as its caller had it. What the
  * shell would run as nothing is a mistake, most often a variable that is unset.
@@ -543,13 +677,42 @@ static int
 take_command(struct parse *p, const struct word *w, char *const *arguments)
 {
 	const char *first = arguments[0];
-	bool script = arguments[1] == NULL;
+	bool script = p->far != 0 || arguments[1] == NULL;
 
 	if (first[script ? strspn(first, " \t\n") : 0] == '\0')
 		return fail(p, "%s " QUOTED " is empty; legal: a command for the "
 		    "shell, or a program and its arguments", w->word, first);
-	p->o->command = arguments;
+	if (p->far != 0)
+		p->script = arguments[0];
+	else
+		p->o->command = arguments;
 	return 0;
+}
+
+/* A word says who we are; with ssh, which command there is says it later. */
+static void
+recognise(struct parse *p, const struct word *w)
+{
+	if (p->who == 0 && w->who == SSH && w->take == take_login)
+		p->who = p->far = SSH;
+	else if (p->who == 0 && (w->take == take_path || w->take == take_port))
+		p->who = w->who;
+	else if ((p->who & SSH) != 0 && w->take == take_command) {
+		p->who |= (w->who & RX) != 0 ? TX_CALLS : RX_CALLS;
+		p->far |= (w->who & RX) != 0 ? RX_LISTENS : TX_LISTENS;
+	}
+}
+
+static bool
+asks(struct parse *p, const char *text)
+{
+	if (strcmp(text, "-h") == 0 || strcmp(text, "--help") == 0)
+		p->o->mode = OPTIONS_HELP;
+	else if (strcmp(text, "-V") == 0 || strcmp(text, "--version") == 0)
+		p->o->mode = OPTIONS_VERSION;
+	else
+		return false;
+	return true;
 }
 
 /*
@@ -557,48 +720,48 @@ take_command(struct parse *p, const struct word *w, char *const *arguments)
  * by the first of those that say who we are or of the words that ask for help.
  */
 static int
-survey(struct parse *p, int argc, char *const argv[], unsigned *who)
+survey(struct parse *p, int argc, char *const argv[])
 {
-	*who = 0;
+	p->o->mode = OPTIONS_TX;
 	for (int i = 1; i < argc; i++) {
-		const struct word *w = find_word(argv[i], *who != 0 ? *who : BOTH);
+		const struct word *w = find_word(argv[i], p->who != 0 ? p->who : BOTH);
 		int left = argc - i - 1, needed;
 
-		if (strcmp(argv[i], "-h") == 0 ||
-		    strcmp(argv[i], "--help") == 0) {
-			p->o->mode = OPTIONS_HELP;
+		if (asks(p, argv[i]))
 			return 0;
-		}
-		if (strcmp(argv[i], "-V") == 0 ||
-		    strcmp(argv[i], "--version") == 0) {
-			p->o->mode = OPTIONS_VERSION;
-			return 0;
-		}
 		if (w == NULL)
 			return fail(p, QUOTED " is not a word of the command "
 			    "line; legal: see --help", argv[i]);
-		needed = count_arguments(w, left);
+		if (w->who == SERVE && argc > 2)
+			return fail(p, QUOTED " stands alone; legal: no other word", argv[i]);
+		if (w->who == SERVE) {
+			p->o->mode = OPTIONS_SERVE;
+			return 0;
+		}
+		needed = count_arguments(p, w, left);
 		if (left < needed)
 			return fail(p, "\"%s%s%.80s\" ends too early; "
 			    "legal: %s %s%s%s", argv[i], left > 0 ? " " : "",
 			    left > 0 ? argv[i + 1] : "", w->word, w->arguments,
 			    w->range != NULL ? ", " : "",
 			    w->range != NULL ? w->range : "");
-		if (*who == 0 && (w->take == take_path || w->take == take_port))
-			*who = w->who;
+		recognise(p, w);
 		i += needed;
 	}
-	if (*who == 0)
+	if (p->who == 0)
 		return fail(p, "neither \"tx\" nor \"rx\" is given; legal: "
 		    "tx HOST PORT or rx PORT, see --help");
-	p->o->mode = (*who & TX) != 0 ? OPTIONS_TX : OPTIONS_RX;
-	p->o->calls = (*who & CALLS) != 0;
+	if ((p->who & SSH) != 0 && (p->who & BOTH) != TX_CALLS && (p->who & BOTH) != RX_CALLS)
+		return fail(p, "ssh needs to know what to do there; legal: "
+		    "exec COMMAND or source COMMAND, one of them");
+	p->o->mode = (p->who & TX) != 0 ? OPTIONS_TX : OPTIONS_RX;
+	p->o->calls = (p->who & CALLS) != 0;
 	return 0;
 }
 
 /* The defaults, from the same text that the usage shows. */
 static void
-take_defaults(struct parse *p, unsigned who)
+take_defaults(struct parse *p)
 {
 	for (size_t i = 0; i < NWORDS; i++) {
 		const struct word *w = &words[i];
@@ -606,7 +769,7 @@ take_defaults(struct parse *p, unsigned who)
 		char *argument = text;
 		int taken;
 
-		if (w->initial == NULL || !(w->who & who))
+		if (w->initial == NULL || !(w->who & p->who))
 			continue;
 		(void)snprintf(text, sizeof(text), "%s", w->initial);
 		taken = w->take(p, w, &argument);
@@ -615,29 +778,80 @@ take_defaults(struct parse *p, unsigned who)
 	}
 }
 
+/* Is it a word for us, or for the far side? */
+static bool
+is_legal(const struct parse *p, const struct word *w)
+{
+	/* With ssh it is known who calls whom. */
+	if (p->far != 0 && (w->take == take_path || w->take == take_port))
+		return false;
+	return (w->who & (p->who | p->far)) != 0;
+}
+
+/* For the far side, as it was given. */
+static void
+pass_on(struct parse *p, const struct word *w, char *const *word, int arguments)
+{
+	struct options *o = p->o;
+
+	if (w->near || (w->who & p->far & ~SSH) == 0)
+		return;
+	/* Each is given once, and there is room for all that there are. */
+	for (int i = 0; i <= arguments; i++) {
+		assert(o->nfar < OPTIONS_FAR_MAX);
+		o->far[o->nfar++] = word[i];
+	}
+}
+
 /* Second pass. */
 static int
-take_words(struct parse *p, unsigned who, int argc, char *const argv[])
+take_words(struct parse *p, int argc, char *const argv[])
 {
 	const struct word *w;
+	int arguments;
 
-	for (int i = 1; i < argc; i += 1 + count_arguments(w, argc - i - 1)) {
+	for (int i = 1; i < argc; i += 1 + arguments) {
 		bool *given;
 
-		w = find_word(argv[i], who);
+		w = find_word(argv[i], (p->who | p->far) & ~SSH);
+		arguments = count_arguments(p, w, argc - i - 1);
 		given = &p->given[w - words];
-		if (!(w->who & who))
+		if (!is_legal(p, w))
 			return fail(p, QUOTED " is a word of %s, and this is "
 			    "%s; legal: see --help", argv[i], side_of(w->who),
-			    side_of(who));
+			    side_of(p->who));
 		if (*given && !w->repeats)
 			return fail(p, QUOTED " is given twice; legal: once",
 			    argv[i]);
 		*given = true;
-		if (w->take(p, w, argv + i + 1) == -1)
+		if (w->take == take_command && p->far != 0) {
+			if (take_command(p, w, argv + i + 1) == -1)
+				return -1;
+			continue;
+		}
+		pass_on(p, w, argv + i, arguments);
+		if ((w->who & p->who) != 0 && w->take(p, w, argv + i + 1) == -1)
 			return -1;
 	}
 	return 0;
+}
+
+/* The far side's command line: what it is comes first, its command last. */
+static void
+take_far(struct parse *p)
+{
+	struct options *o = p->o;
+	const char *head[] = {
+		(p->far & RX) != 0 ? "rx" : "offer", o->ports, "wait", "60"
+	};
+	size_t n = sizeof(head) / sizeof(head[0]);
+
+	assert(o->nfar + n + 2 <= OPTIONS_FAR_MAX);
+	memmove(o->far + n, o->far, o->nfar * sizeof(o->far[0]));
+	memcpy(o->far, head, sizeof(head));
+	o->nfar += n;
+	o->far[o->nfar++] = (p->far & RX) != 0 ? "exec" : "source";
+	o->far[o->nfar++] = p->script;
 }
 
 /* In the largest unit that divides it. */
@@ -688,17 +902,18 @@ options_parse(struct options *o, int argc, char *const argv[], char *why,
     size_t why_size)
 {
 	struct parse p = { .o = o, .why = why, .why_size = why_size };
-	unsigned who;
 
 	memset(o, 0, sizeof(*o));
-	if (survey(&p, argc, argv, &who) == -1)
+	if (survey(&p, argc, argv) == -1)
 		return -1;
-	if (o->mode == OPTIONS_HELP || o->mode == OPTIONS_VERSION)
+	if (o->mode != OPTIONS_TX && o->mode != OPTIONS_RX)
 		return 0;
-	take_defaults(&p, who);
-	if (take_words(&p, who, argc, argv) == -1)
+	take_defaults(&p);
+	if (take_words(&p, argc, argv) == -1 || take_together(&p) == -1)
 		return -1;
-	return take_together(&p);
+	if (p.far != 0)
+		take_far(&p);
+	return 0;
 }
 
 /* Words of text in lines that begin at NAME_WIDTH; the first is begun. */
@@ -755,7 +970,7 @@ print_words(FILE *f, unsigned who, const char *heading)
 {
 	(void)fprintf(f, "\n%s:\n", heading);
 	for (size_t i = 0; i < NWORDS; i++)
-		if (words[i].who == who)
+		if (words[i].who == who && words[i].take != take_login)
 			print_word(f, &words[i]);
 }
 
@@ -765,7 +980,8 @@ print_roles(FILE *f)
 	print_words(f, TX_CALLS, "What to do");
 	for (size_t i = 0; i < NWORDS; i++)
 		if (words[i].who == RX_LISTENS || words[i].who == TX_LISTENS ||
-		    words[i].who == RX_CALLS)
+		    words[i].who == RX_CALLS || words[i].take == take_login ||
+		    words[i].who == SERVE)
 			print_word(f, &words[i]);
 }
 
@@ -773,7 +989,9 @@ void
 options_usage(FILE *f)
 {
 	(void)fputs(
-	    "usage: viamillipede tx HOST PORT [from ADDRESS] [tx ...] [WORD ...]"
+	    "usage: viamillipede ssh [USER@]HOST exec COMMAND [WORD ...]\n"
+	    "       viamillipede ssh [USER@]HOST source COMMAND [WORD ...]\n"
+	    "       viamillipede tx HOST PORT [from ADDRESS] [tx ...] [WORD ...]"
 	    "\n                    [source COMMAND ...]\n"
 	    "       viamillipede rx PORT [WORD ...] [exec COMMAND ...]\n"
 	    "       viamillipede offer PORT [WORD ...] [source COMMAND ...]\n"
@@ -783,6 +1001,7 @@ options_usage(FILE *f)
 	    "One pipe over many TCP connections. Words come in any order; "
 	    "sizes take\nK, M, G, T (binary).\n", f);
 	print_roles(f);
+	print_words(f, SSH, "With ssh");
 	print_words(f, CALLS, "Who calls (tx, fetch)");
 	print_words(f, LISTENS, "Who listens (rx, offer)");
 	print_words(f, TX, "Who sends (tx, offer)");

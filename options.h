@@ -23,6 +23,7 @@
 
 #define OPTIONS_PATHS_MAX	64
 #define OPTIONS_THREADS_MAX	64
+#define OPTIONS_PORTS_SIZE	12	/* of a port or two, with its NUL */
 #define OPTIONS_FAR_MAX	64	/* words for the far side */
 #define OPTIONS_TEXT_SIZE	256	/* of any text below, with its NUL */
 #define OPTIONS_FILE_SIZE	4096	/* of a file's name, with its NUL */
@@ -44,7 +45,8 @@ enum exit_status {
 enum options_mode {
 	OPTIONS_TX,		/* sends: tx, offer */
 	OPTIONS_RX,		/* receives: rx, fetch */
-	OPTIONS_HELP,		/* nothing else in the struct is meaningful */
+	OPTIONS_SERVE,		/* nothing else in the struct is meaningful */
+	OPTIONS_HELP,		/* likewise */
 	OPTIONS_VERSION		/* likewise */
 };
 
@@ -67,17 +69,19 @@ struct options {
 	bool reserve;			/* one more, which the others fall back on */
 	unsigned threads;		/* most legs at once */
 
+	bool served;			/* ssh started us: what is told is told by the answer */
+
 	/* who starts the other side through ssh */
 	char ssh_host[OPTIONS_TEXT_SIZE];	/* "" = nobody */
 	char ssh[OPTIONS_TEXT_SIZE];	/* line for the shell that ssh is run with */
 	char remote[OPTIONS_TEXT_SIZE];	/* this program there */
-	char ports[12];			/* that it may listen on */
+	char ports[OPTIONS_PORTS_SIZE];	/* that it may listen on, as port */
 	bool tunnel;			/* no path but through ssh */
 	const char *far[OPTIONS_FAR_MAX];	/* its words; in argv or constant */
 	size_t nfar;
 
 	/* who listens */
-	char port[6];			/* decimal, 0 to 65535 */
+	char port[OPTIONS_PORTS_SIZE];	/* decimal, 0 to 65535, or FIRST-LAST */
 	char bind[OPTIONS_TEXT_SIZE];	/* address, no brackets; "" = all */
 
 	/* who sends */

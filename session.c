@@ -14,6 +14,7 @@
 #include "command.h"
 #include "entropy.h"
 #include "rx.h"
+#include "ssh.h"
 #include "tx.h"
 #include "worker.h"
 
@@ -167,9 +168,11 @@ static void
 fail_status(struct session *s, enum failure reason, int status, const char *text)
 {
 	bool first;
+	unsigned up;
 
 	stop_halves(s);
 	lock_take(&s->lock);
+	up = s->up;
 	first = verdict_locked(s, VERDICT_FAILED, status);
 	if (first) {
 		s->fail.reason = reason;
@@ -178,8 +181,11 @@ fail_status(struct session *s, enum failure reason, int status, const char *text
 	lock_drop(&s->lock);
 	if (!first)
 		return;
-	/* Said here before the peer hears of it, because then all may soon be over. */
-	log_line(LOG_ERROR, "%.*s", (int)strcspn(text, "\n"), text);
+	/*
+	 * Said here before the peer hears of it, because then all may soon be over;
+	 * but not by who was started through ssh, if the peer is there to say it.
+	 */
+	log_line(s->options->served && up > 0 ? LOG_RUN : LOG_ERROR, "%.*s", (int)strcspn(text, "\n"), text);
 	lock_take(&s->lock);
 	say_locked(s, DUE_FAIL);
 	close_locked(s, keep_ns(s));
@@ -292,21 +298,24 @@ tell_peer_fail(const struct session *s, const struct fail *fail)
 {
 	const char *side = s->sender ? "receiver" : "sender", *text = fail->text;
 	int first = (int)strcspn(text, "\n");
+	int level = s->options->served ? LOG_RUN : LOG_ERROR;
 	char ours[64];
 
 	if (text[0] == '\0')
 		text = failure_text(fail->reason);
 	if (fail->reason != FAIL_COMMAND) {
-		log_line(LOG_ERROR, "the %s reports: %s", side, text);
+		log_line(level, "the %s reports: %s", side, text);
 		return;
 	}
 	/* It says whose command it is, unless it is a peer of another kind. */
 	snprintf(ours, sizeof(ours), "the %s's command ", side);
 	if (strncmp(text, ours, strlen(ours)) == 0)
-		log_line(LOG_ERROR, "%.*s", first, text);
+		log_line(level, "%.*s", first, text);
 	else
-		log_line(LOG_ERROR, "the %s reports: %.*s", side, (int)strcspn(text, "\n"), text);
-	tell_last_words(side, fail->text + first);
+		log_line(level, "the %s reports: %.*s", side, (int)strcspn(text, "\n"), text);
+	/* What it said on standard error came here through ssh. */
+	if (s->ssh == NULL || !ssh_lives(s->ssh))
+		tell_last_words(side, fail->text + first);
 }
 
 void
@@ -522,8 +531,9 @@ bool
 session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigned *again_ms,
     uint64_t *again_ns)
 {
+	static struct log_limit tunnels = LOG_LIMIT("legs through ssh");
 	uint64_t now = clock_now_ns();
-	bool go = false;
+	bool go = false, spare;
 
 	*again_ns = UINT64_MAX;
 	lock_take(&s->lock);
@@ -538,7 +548,13 @@ session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigne
 		*again_ms = paths_again_ms(&s->paths, leg->number, now);
 		go = true;
 	}
+	spare = go && s->paths.reserve && leg->path == s->paths.count;
 	lock_drop(&s->lock);
+	if (spare)
+		log_limited(&tunnels, LOG_LOSS,
+		    "port %s of %s cannot be reached; leg %u goes through ssh",
+		    s->options->paths[leg->path].port, s->options->paths[leg->path].host,
+		    leg->number);
 	return go;
 }
 

@@ -36,6 +36,7 @@
 
 struct command;
 struct rx;
+struct ssh;
 struct tx;
 
 enum session_state {
@@ -56,6 +57,7 @@ struct session {
 	struct chaos_spec chaos;	/* [I] */
 	struct tx *tx;			/* [I] the sender's half */
 	struct rx *rx;			/* [I] the receiver's half */
+	const struct ssh *ssh;		/* [I] that started the far side, or NULL */
 	struct command *command;	/* [I] at this end of the stream, or NULL */
 	unsigned legs;			/* [I] numbers below this are in use */
 	struct leg *leg[FRAME_LEGS];	/* [I] */

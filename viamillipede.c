@@ -55,6 +55,7 @@
 #include "options.h"
 #include "rx.h"
 #include "session.h"
+#include "ssh.h"
 #include "tx.h"
 #include "worker.h"
 
@@ -99,7 +100,7 @@ take_output(void)
 
 /* Signals */
 
-static sigset_t ours;	/* [I] after main's first lines */
+static sigset_t ours;	/* [I] before threads start */
 
 /* What has no handler and would be ignored is lost while it is blocked. */
 static void
@@ -108,33 +109,39 @@ never_run(int number)
 	(void)number;
 }
 
-/*
- * Those that end us, unless our parent chose that they should not; and those
- * that ask, which a process that did not know them would die of.
- */
+/* Those that ask, which a process that did not know them would die of. */
 static void
-block_signals(void)
+block_asking(void)
 {
-	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
 	static const int asking[] = {
 #ifdef SIGINFO
 		SIGINFO,
 #endif
 		SIGUSR1, SIGUSR2
 	};
-	struct sigaction sa;
 	size_t i;
 
 	sigemptyset(&ours);
-	for (i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
-		if (sigaction(ending[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
-			sigaddset(&ours, ending[i]);
 	for (i = 0; i < sizeof(asking) / sizeof(asking[0]); i++)
 		sigaddset(&ours, asking[i]);
 	pthread_sigmask(SIG_BLOCK, &ours, NULL);
 	for (i = 0; i < sizeof(asking) / sizeof(asking[0]); i++)
 		signal(asking[i], never_run);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Those that end us, unless our parent chose that they should not. */
+static void
+block_ending(void)
+{
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa;
+	size_t i;
+
+	for (i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+		if (sigaction(ending[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+			sigaddset(&ours, ending[i]);
+	pthread_sigmask(SIG_BLOCK, &ours, NULL);
 }
 
 /* Nothing is printed here: a signal that ends us never waits for one that asks. */
@@ -293,8 +300,25 @@ end_command(struct session *s, bool began)
 	command_finish(s->command);
 }
 
+/*
+ * The two sides of ssh: the near one passes on what the far one says, the far
+ * one tells where it listens.
+ */
 static int
-transfer(const struct options *o)
+connect_ssh(struct ssh *ssh, const struct session *s, const struct listener *l)
+{
+	int error;
+
+	if (s->options->served)
+		return ssh_answer(ssh, l->net.name[0]);
+	if (s->options->ssh_host[0] == '\0')
+		return 0;
+	error = ssh_listen(ssh, s->sender ? STDOUT_FILENO : STDERR_FILENO);
+	return error == 0 ? 0 : start_thread_failed("the thread that listens to ssh", error);
+}
+
+static int
+transfer(const struct options *o, struct ssh *ssh)
 {
 	static struct session session;
 	static struct monitor monitor;
@@ -307,6 +331,8 @@ transfer(const struct options *o)
 		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
+	if (o->ssh_host[0] != '\0')
+		s->ssh = ssh;
 	if (check_options(s) == -1)
 		return EXIT_USAGE;
 	if (o->command != NULL &&
@@ -321,12 +347,13 @@ transfer(const struct options *o)
 		return EXIT_FAILED;
 	}
 	thread_detach(thread);
-	if (start(s, &monitor, &listener) == -1) {
+	if (start(s, &monitor, &listener) == -1 || connect_ssh(ssh, s, &listener) == -1) {
 		end_command(s, false);
 		return EXIT_FAILED;
 	}
 	session_run(s);
 	end_command(s, true);
+	ssh_end(ssh);
 	monitor_finish(&monitor);
 	log_settle(true);
 	lock_take(&s->lock);
@@ -350,15 +377,33 @@ print_version(FILE *f)
 	fprintf(f, "viamillipede %s\n", VERSION);
 }
 
+/* ssh may ask for a password meanwhile, and whoever does not know it gives up by a signal. */
+static int
+begin_ssh(struct ssh *ssh, struct options *options)
+{
+	char host[61];
+
+	if (options->mode == OPTIONS_SERVE) {
+		if (gethostname(host, sizeof(host)) == -1)
+			snprintf(host, sizeof(host), "far side");
+		host[sizeof(host) - 1] = '\0';
+		log_from(host);
+		return ssh_serve(ssh, options);
+	}
+	return options->ssh_host[0] != '\0' ? ssh_begin(ssh, options) : EXIT_DELIVERED;
+}
+
 int
 main(int argc, char *argv[])
 {
 	static struct options options;
+	static struct ssh ssh;
 	char why[OPTIONS_WHY_SIZE];
+	int status;
 
 	if (fill_descriptors() == -1)
 		return EXIT_FAILED;
-	block_signals();
+	block_asking();
 	if (options_parse(&options, argc, argv, why, sizeof(why)) == -1) {
 		log_line(LOG_ERROR, "%s", why);
 		return EXIT_USAGE;
@@ -367,8 +412,12 @@ main(int argc, char *argv[])
 		return print_out(options_usage);
 	if (options.mode == OPTIONS_VERSION)
 		return print_out(print_version);
+	status = begin_ssh(&ssh, &options);
+	if (status != EXIT_DELIVERED)
+		return status;
+	block_ending();
 	log_open();
 	log_set(options.verbose);
 	/* Threads may be in a read or a write that never ends: none is waited for. */
-	exit(transfer(&options));
+	exit(transfer(&options, &ssh));
 }
