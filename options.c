@@ -122,6 +122,10 @@ static const struct word words[] = {
 	  .take = take_phrase, .range = "exactly 4", .initial = OPTIONS_PHRASE,
 	  .help = "characters that both sides must share: a guard against the "
 	    "wrong receiver, not a secret" },
+	{ .word = "key", .arguments = "FILE", .who = BOTH,
+	  .take = take_file, FIELD(key), .otherwise = "none",
+	  .help = "both sides prove that they have what is in this file, 32 "
+	    "bytes or more, and every frame carries a MAC; hides nothing" },
 	{ .word = "window", .arguments = "SIZE", .who = BOTH,
 	  .take = take_size, FIELD(window_bytes), .range = "1M-64G",
 	  .initial = "64M",

@@ -74,6 +74,7 @@ struct options {
 
 	/* both */
 	char phrase[4];			/* not terminated */
+	char key[OPTIONS_FILE_SIZE];	/* its file; "" = none */
 	uint64_t window_bytes;		/* the default unless given */
 	bool window_given;		/* if not, tx may let it grow */
 	uint64_t wait_ms;

@@ -46,6 +46,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth.h"
 #include "chaos.h"
 #include "listener.h"
 #include "log.h"
@@ -252,6 +253,21 @@ start(struct session *s, struct monitor *m, struct listener *l)
 	return start_legs(s, l);
 }
 
+/* It may come out of a pipe, late: nothing is begun yet, so signals just end us. */
+static int
+read_key(struct session *s)
+{
+	char why[256];
+	int result;
+
+	pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+	result = auth_load(&s->auth, s->options->key, why, sizeof(why));
+	pthread_sigmask(SIG_BLOCK, &ours, NULL);
+	if (result == -1)
+		log_line(LOG_ERROR, "key '%s' %s", s->options->key, why);
+	return result;
+}
+
 /* What can be said to be wrong before anything is opened.  0, or -1 after saying it. */
 static int
 check_options(struct session *s)
@@ -259,12 +275,15 @@ check_options(struct session *s)
 	char why[OPTIONS_WHY_SIZE], names[NET_WHY];
 	const struct options *o = s->options;
 
+	if (o->key[0] != '\0' && read_key(s) == -1)
+		return -1;
 	if (o->chaos[0] != '\0' && chaos_parse(o->chaos, &s->chaos, why, sizeof(why)) == -1) {
 		log_line(LOG_ERROR, "%s", why);
 		return -1;
 	}
-	if ((s->chaos.kinds & CHAOS_CORRUPT) != 0 && s->sender && !o->checksum) {
-		log_line(LOG_ERROR, "chaos '%s' corrupts, which needs checksum", o->chaos);
+	if ((s->chaos.kinds & CHAOS_CORRUPT) != 0 && s->sender && !o->checksum &&
+	    !s->auth.given) {
+		log_line(LOG_ERROR, "chaos '%s' corrupts, which needs checksum or key", o->chaos);
 		return -1;
 	}
 	if (o->congestion[0] != '\0' && !net_congestion_known(o->congestion, names)) {
@@ -278,20 +297,15 @@ check_options(struct session *s)
 	return 0;
 }
 
+/* All of it; the exit status.  s->signal is set if a signal is to end us. */
 static int
-transfer(const struct options *o)
+transfer(struct session *s)
 {
-	static struct session session;
 	static struct monitor monitor;
 	static struct listener listener;
-	struct session *s = &session;
 	pthread_t thread;
 	int error;
 
-	if (session_init(s, o) == -1) {
-		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
-		return EXIT_FAILED;
-	}
 	if (check_options(s) == -1)
 		return EXIT_USAGE;
 	if (monitor_open(&monitor, s, VERSION, s->sender ? STDIN_FILENO : STDOUT_FILENO) == -1)
@@ -307,11 +321,29 @@ transfer(const struct options *o)
 	monitor_finish(&monitor);
 	log_settle(true);
 	lock_take(&s->lock);
-	if (s->signal != 0 && s->verdict != VERDICT_DONE)
-		end_by_signal(s->signal);
 	error = s->status;
 	lock_drop(&s->lock);
 	return error;
+}
+
+static int
+run(const struct options *o)
+{
+	static struct session session;
+	struct session *s = &session;
+	int status;
+
+	if (session_init(s, o) == -1) {
+		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	status = transfer(s);
+	auth_close(&s->auth);
+	lock_take(&s->lock);
+	if (s->signal != 0 && s->verdict != VERDICT_DONE)
+		end_by_signal(s->signal);
+	lock_drop(&s->lock);
+	return status;
 }
 
 static int
@@ -347,5 +379,5 @@ main(int argc, char *argv[])
 	log_open();
 	log_set(options.verbose);
 	/* Threads may be in a read or a write that never ends: none is waited for. */
-	exit(transfer(&options));
+	exit(run(&options));
 }
