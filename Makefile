@@ -12,20 +12,22 @@ PREFIX = /usr/local
 MANDIR = $(PREFIX)/share/man
 DESTDIR =
 
-OBJS = blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
+OBJS = auth.o blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o \
+	inflow.o listener.o \
 	lock.o log.o lookup.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
-	pulse.o ranges.o report.o rx.o session.o sha256.o spawn.o ssh.o stats.o tally.o tune.o \
+	pulse.o ranges.o report.o rx.o session.o sha256.o siphash.o spawn.o ssh.o stats.o tally.o tune.o \
 	tunnel.o tx.o wake.o window.o \
 	worker.o viamillipede.o
 
 # What the unit tests link: everything but main.
-LIB = blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o inflow.o listener.o \
+LIB = auth.o blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o \
+	inflow.o listener.o \
 	lock.o log.o lookup.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
 	pulse.o ranges.o report.o rx.o session.o sha256.o siphash.o spawn.o ssh.o \
 	stats.o tally.o tune.o tunnel.o tx.o \
 	wake.o window.o worker.o
 
-UNITS = build/unit_blame build/unit_chaos build/unit_command build/unit_crc32c build/unit_digest \
+UNITS = build/unit_auth build/unit_blame build/unit_chaos build/unit_command build/unit_crc32c build/unit_digest \
 	build/unit_events build/unit_frame build/unit_lock build/unit_log build/unit_lookup build/unit_options \
 	build/unit_order build/unit_pace build/unit_path build/unit_progress build/unit_pulse \
 	build/unit_ranges build/unit_report build/unit_sha256 build/unit_siphash \
@@ -85,6 +87,8 @@ build:
 
 UNIT = mkdir -p build; $(CC) $(STD) $(WARN) $(CFLAGS) $(LDFLAGS) -I. -Itests -o $@
 
+build/unit_auth: tests/unit_auth.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_auth.c $(LIB) $(LDLIBS)
 build/unit_blame: tests/unit_blame.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_blame.c $(LIB) $(LDLIBS)
 build/unit_chaos: tests/unit_chaos.c tests/check.h $(LIB)
@@ -148,6 +152,8 @@ build/bench_splice: tests/bench_splice.c
 build/bench_copy: tests/bench_copy.c
 	$(UNIT) tests/bench_copy.c $(LDLIBS)
 
+auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
+auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 blame.o: blame.c blame.h
 chaos.o: chaos.c chaos.h entropy.h log.h lock.h
 command.o: command.c command.h lock.h log.h spawn.h wake.h
@@ -156,65 +162,73 @@ digest.o: digest.c digest.h
 entropy.o: entropy.c entropy.h
 events.o: events.c events.h lock.h net.h lookup.h
 frame.o: frame.c frame.h crc32c.h
-inflow.o: inflow.c inflow.h frame.h order.h leg.h chaos.h net.h lookup.h \
- outflow.h window.h ranges.h pulse.h tunnel.h wake.h lock.h log.h rx.h \
- blame.h worker.h
-listener.o: listener.c listener.h net.h lookup.h frame.h lock.h log.h \
- session.h chaos.h events.h leg.h inflow.h order.h outflow.h window.h \
- ranges.h pulse.h tunnel.h wake.h options.h path.h
+inflow.o: inflow.c inflow.h frame.h order.h siphash.h leg.h auth.h lock.h \
+ sha256.h chaos.h net.h lookup.h outflow.h window.h ranges.h pulse.h \
+ tunnel.h wake.h log.h rx.h blame.h worker.h
+listener.o: listener.c listener.h net.h lookup.h auth.h frame.h lock.h \
+ sha256.h siphash.h entropy.h log.h session.h chaos.h events.h leg.h \
+ inflow.h order.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
+ options.h path.h
 lock.o: lock.c lock.h log.h
 log.o: log.c log.h lock.h
 lookup.o: lookup.c lookup.h lock.h wake.h
 monitor.o: monitor.c monitor.h lock.h options.h progress.h log.h stats.h \
- blame.h frame.h leg.h chaos.h inflow.h order.h net.h lookup.h outflow.h \
- window.h ranges.h pulse.h tunnel.h wake.h session.h events.h path.h \
- report.h tally.h
+ blame.h frame.h leg.h auth.h sha256.h siphash.h chaos.h inflow.h order.h \
+ net.h lookup.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
+ session.h events.h path.h report.h tally.h
 net.o: net.c net.h lookup.h lock.h
 options.o: options.c options.h
 order.o: order.c order.h
 outflow.o: outflow.c outflow.h frame.h window.h ranges.h crc32c.h leg.h \
- chaos.h inflow.h order.h net.h lookup.h pulse.h tunnel.h wake.h log.h \
- lock.h tx.h blame.h worker.h
+ auth.h lock.h sha256.h siphash.h chaos.h inflow.h order.h net.h lookup.h \
+ pulse.h tunnel.h wake.h log.h tx.h blame.h worker.h
 pace.o: pace.c pace.h
 path.o: path.c path.h options.h
 progress.o: progress.c progress.h log.h lock.h stats.h blame.h frame.h \
- leg.h chaos.h inflow.h order.h net.h lookup.h outflow.h window.h \
- ranges.h pulse.h tunnel.h wake.h session.h events.h options.h path.h
+ leg.h auth.h sha256.h siphash.h chaos.h inflow.h order.h net.h lookup.h \
+ outflow.h window.h ranges.h pulse.h tunnel.h wake.h session.h events.h \
+ options.h path.h
 pulse.o: pulse.c pulse.h frame.h
 ranges.o: ranges.c ranges.h
 report.o: report.c report.h events.h lock.h net.h lookup.h options.h \
- stats.h blame.h frame.h leg.h chaos.h inflow.h order.h outflow.h \
- window.h ranges.h pulse.h tunnel.h wake.h session.h log.h path.h
-rx.o: rx.c rx.h blame.h frame.h order.h command.h digest.h leg.h chaos.h \
- inflow.h net.h lookup.h outflow.h window.h ranges.h pulse.h tunnel.h \
- wake.h lock.h log.h session.h events.h options.h path.h
-session.o: session.c session.h chaos.h events.h lock.h net.h lookup.h \
- frame.h leg.h inflow.h order.h outflow.h window.h ranges.h pulse.h \
- tunnel.h wake.h log.h options.h path.h command.h entropy.h rx.h blame.h \
- ssh.h tx.h worker.h
+ stats.h blame.h frame.h leg.h auth.h sha256.h siphash.h chaos.h inflow.h \
+ order.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h session.h \
+ log.h path.h
+rx.o: rx.c rx.h blame.h frame.h order.h command.h digest.h leg.h auth.h \
+ lock.h sha256.h siphash.h chaos.h inflow.h net.h lookup.h outflow.h \
+ window.h ranges.h pulse.h tunnel.h wake.h log.h session.h events.h \
+ options.h path.h
+session.o: session.c session.h auth.h frame.h lock.h sha256.h siphash.h \
+ chaos.h events.h net.h lookup.h leg.h inflow.h order.h outflow.h \
+ window.h ranges.h pulse.h tunnel.h wake.h log.h options.h path.h \
+ command.h entropy.h rx.h blame.h ssh.h tx.h worker.h
 sha256.o: sha256.c sha256.h
 siphash.o: siphash.c sha256.h siphash.h
 spawn.o: spawn.c spawn.h
 ssh.o: ssh.c ssh.h options.h entropy.h lock.h log.h net.h lookup.h \
  sha256.h spawn.h
-stats.o: stats.c stats.h blame.h frame.h leg.h chaos.h inflow.h order.h \
- net.h lookup.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
- session.h events.h lock.h log.h options.h path.h rx.h tx.h
-tally.o: tally.c tally.h options.h stats.h blame.h frame.h leg.h chaos.h \
- inflow.h order.h net.h lookup.h outflow.h window.h ranges.h pulse.h \
- tunnel.h wake.h session.h events.h lock.h log.h path.h
+stats.o: stats.c stats.h blame.h frame.h leg.h auth.h lock.h sha256.h \
+ siphash.h chaos.h inflow.h order.h net.h lookup.h outflow.h window.h \
+ ranges.h pulse.h tunnel.h wake.h session.h events.h log.h options.h \
+ path.h rx.h tx.h
+tally.o: tally.c tally.h options.h stats.h blame.h frame.h leg.h auth.h \
+ lock.h sha256.h siphash.h chaos.h inflow.h order.h net.h lookup.h \
+ outflow.h window.h ranges.h pulse.h tunnel.h wake.h session.h events.h \
+ log.h path.h
 tune.o: tune.c tune.h
 tunnel.o: tunnel.c tunnel.h net.h lookup.h spawn.h
 tx.o: tx.c tx.h blame.h frame.h window.h ranges.h command.h digest.h \
- leg.h chaos.h inflow.h order.h net.h lookup.h outflow.h pulse.h tunnel.h \
- wake.h lock.h log.h pace.h session.h events.h options.h path.h tune.h
-viamillipede.o: viamillipede.c chaos.h command.h listener.h net.h \
- lookup.h log.h lock.h monitor.h options.h progress.h stats.h blame.h \
- frame.h leg.h inflow.h order.h outflow.h window.h ranges.h pulse.h \
- tunnel.h wake.h session.h events.h path.h report.h rx.h ssh.h tx.h \
- worker.h
+ leg.h auth.h lock.h sha256.h siphash.h chaos.h inflow.h order.h net.h \
+ lookup.h outflow.h pulse.h tunnel.h wake.h log.h pace.h session.h \
+ events.h options.h path.h tune.h
+viamillipede.o: viamillipede.c auth.h frame.h lock.h sha256.h siphash.h \
+ chaos.h command.h listener.h net.h lookup.h log.h monitor.h options.h \
+ progress.h stats.h blame.h leg.h inflow.h order.h outflow.h window.h \
+ ranges.h pulse.h tunnel.h wake.h session.h events.h path.h report.h rx.h \
+ ssh.h tx.h worker.h
 wake.o: wake.c wake.h
 window.o: window.c window.h frame.h ranges.h
-worker.o: worker.c worker.h frame.h leg.h chaos.h inflow.h order.h net.h \
- lookup.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h entropy.h \
- lock.h log.h rx.h blame.h session.h events.h options.h path.h tx.h
+worker.o: worker.c worker.h frame.h leg.h auth.h lock.h sha256.h \
+ siphash.h chaos.h inflow.h order.h net.h lookup.h outflow.h window.h \
+ ranges.h pulse.h tunnel.h wake.h entropy.h log.h rx.h blame.h session.h \
+ events.h options.h path.h tx.h

@@ -8,10 +8,6 @@
 
 #include "crc32c.h"
 
-static const uint8_t magic_hello[4] = { 'V', 'M', 'h', 'e' };
-static const uint8_t magic_welcome[4] = { 'V', 'M', 'w', 'e' };
-static const uint8_t magic_refuse[4] = { 'V', 'M', 'n', 'o' };
-
 static void
 put16(uint8_t *p, unsigned v)
 {
@@ -61,39 +57,67 @@ all_zero(const uint8_t *p, size_t n)
 
 /* Greetings */
 
+static const uint8_t magic[][4] = {
+	[GREETING_HELLO] = { 'V', 'M', 'h', 'e' },
+	[GREETING_WELCOME] = { 'V', 'M', 'w', 'e' },
+	[GREETING_REFUSE] = { 'V', 'M', 'n', 'o' },
+	[GREETING_CHALLENGE] = { 'V', 'M', 'c', 'h' },
+	[GREETING_PROOF] = { 'V', 'M', 'p', 'r' }
+};
+
+#define KINDS	(sizeof(magic) / sizeof(magic[0]))
+
+/* Which of them these n octets can become; KINDS: none. */
+static size_t
+which(const uint8_t *in, size_t n)
+{
+	size_t i = 0;
+
+	while (i < KINDS && memcmp(in, magic[i], n < 4 ? n : 4) != 0)
+		i++;
+	return i;
+}
+
 bool
 greeting_possible(const uint8_t *in, size_t n)
 {
-	if (n > 4)
-		n = 4;
-	return memcmp(in, magic_hello, n) == 0 || memcmp(in, magic_welcome, n) == 0 ||
-	    memcmp(in, magic_refuse, n) == 0;
+	return which(in, n) < KINDS;
 }
 
 enum greeting
 greeting_kind(const uint8_t in[FRAME_GREETING])
 {
-	bool hello = memcmp(in, magic_hello, 4) == 0;
-	bool welcome = memcmp(in, magic_welcome, 4) == 0;
-	bool refused = memcmp(in, magic_refuse, 4) == 0;
+	size_t kind = which(in, FRAME_GREETING);
 
-	if (!hello && !welcome && !refused)
+	if (kind == KINDS)
 		return GREETING_ALIEN;
 	if (in[4] != FRAME_VERSION)
 		return GREETING_VERSION;
 	if (get16(in + 6) != FRAME_GREETING || get32(in + 124) != crc32c(0, in, 124))
 		return GREETING_ALIEN;
-	return hello ? GREETING_HELLO : welcome ? GREETING_WELCOME : GREETING_REFUSE;
+	return (enum greeting)kind;
+}
+
+static void
+begin(uint8_t out[FRAME_GREETING], enum greeting kind)
+{
+	memset(out, 0, FRAME_GREETING);
+	memcpy(out, magic[kind], 4);
+	out[4] = FRAME_VERSION;
+	put16(out + 6, FRAME_GREETING);
+}
+
+static void
+end(uint8_t out[FRAME_GREETING])
+{
+	put32(out + 124, crc32c(0, out, 124));
 }
 
 void
 hello_encode(const struct hello *hello, uint8_t out[FRAME_GREETING])
 {
-	memset(out, 0, FRAME_GREETING);
-	memcpy(out, hello->welcome ? magic_welcome : magic_hello, 4);
-	out[4] = FRAME_VERSION;
+	begin(out, hello->welcome ? GREETING_WELCOME : GREETING_HELLO);
 	out[5] = (uint8_t)hello->role;
-	put16(out + 6, FRAME_GREETING);
 	memcpy(out + 8, hello->session, FRAME_ID);
 	memcpy(out + 24, hello->instance, FRAME_ID);
 	put16(out + 40, hello->leg);
@@ -108,7 +132,7 @@ hello_encode(const struct hello *hello, uint8_t out[FRAME_GREETING])
 	put64(out + 76, hello->timeout_ms);
 	put64(out + 84, hello->delivered);
 	memcpy(out + 92, hello->nonce, sizeof(hello->nonce));
-	put32(out + 124, crc32c(0, out, 124));
+	end(out);
 }
 
 /* The limits here are those of the options; see the manual. */
@@ -172,15 +196,12 @@ refuse_encode(const struct refuse *refuse, uint8_t out[FRAME_GREETING])
 {
 	size_t n = strlen(refuse->text);
 
-	memset(out, 0, FRAME_GREETING);
-	memcpy(out, magic_refuse, 4);
-	out[4] = FRAME_VERSION;
+	begin(out, GREETING_REFUSE);
 	out[5] = (uint8_t)refuse->reason;
-	put16(out + 6, FRAME_GREETING);
 	memcpy(out + 8, refuse->session, FRAME_ID);
 	put64(out + 24, refuse->no_leg_ms);
 	memcpy(out + 32, refuse->text, n < FRAME_REFUSE_TEXT ? n : FRAME_REFUSE_TEXT);
-	put32(out + 124, crc32c(0, out, 124));
+	end(out);
 }
 
 const char *
@@ -189,12 +210,56 @@ refuse_decode(struct refuse *refuse, const uint8_t in[FRAME_GREETING])
 	memset(refuse, 0, sizeof(*refuse));
 	if (greeting_kind(in) != GREETING_REFUSE)
 		return "not a refusal";
-	if (in[5] < REFUSE_PHRASE || in[5] > REFUSE_STALE)
+	if (in[5] < REFUSE_PHRASE || in[5] > REFUSE_KEY)
 		return "unknown reason";
 	refuse->reason = (enum refusal)in[5];
 	memcpy(refuse->session, in + 8, FRAME_ID);
 	refuse->no_leg_ms = get64(in + 24);
 	memcpy(refuse->text, in + 32, FRAME_REFUSE_TEXT);
+	return NULL;
+}
+
+void
+challenge_encode(const struct challenge *challenge, uint8_t out[FRAME_GREETING])
+{
+	begin(out, GREETING_CHALLENGE);
+	memcpy(out + 8, challenge->session, FRAME_ID);
+	memcpy(out + 24, challenge->nonce, FRAME_NONCE);
+	end(out);
+}
+
+const char *
+challenge_decode(struct challenge *challenge, const uint8_t in[FRAME_GREETING])
+{
+	memset(challenge, 0, sizeof(*challenge));
+	if (greeting_kind(in) != GREETING_CHALLENGE)
+		return "not a challenge";
+	if (in[5] != 0 || !all_zero(in + 40, 84))
+		return "reserved octets are not zero";
+	memcpy(challenge->session, in + 8, FRAME_ID);
+	memcpy(challenge->nonce, in + 24, FRAME_NONCE);
+	return NULL;
+}
+
+void
+proof_encode(const struct proof *proof, uint8_t out[FRAME_GREETING])
+{
+	begin(out, GREETING_PROOF);
+	memcpy(out + 8, proof->session, FRAME_ID);
+	memcpy(out + 24, proof->hmac, FRAME_PROOF);
+	end(out);
+}
+
+const char *
+proof_decode(struct proof *proof, const uint8_t in[FRAME_GREETING])
+{
+	memset(proof, 0, sizeof(*proof));
+	if (greeting_kind(in) != GREETING_PROOF)
+		return "not a proof";
+	if (in[5] != 0 || !all_zero(in + 56, 68))
+		return "reserved octets are not zero";
+	memcpy(proof->session, in + 8, FRAME_ID);
+	memcpy(proof->hmac, in + 24, FRAME_PROOF);
 	return NULL;
 }
 
@@ -464,10 +529,10 @@ refusal_text(enum refusal reason)
 		"no reason", "the checkphrase differs", "another version of the protocol",
 		"busy with another session", "not the receiver of this session",
 		"a feature that is required is not known", "both ends have the same role",
-		"a newer incarnation of this leg is in place"
+		"a newer incarnation of this leg is in place", "the key differs"
 	};
 
-	return text[reason >= REFUSE_PHRASE && reason <= REFUSE_STALE ? reason : 0];
+	return text[reason >= REFUSE_PHRASE && reason <= REFUSE_KEY ? reason : 0];
 }
 
 const char *

@@ -41,6 +41,31 @@
  *	32-123	text, UTF-8, padded with zeros
  *	124-127	CRC-32C of octets 0-123
  *
+ * If HELLO requires a key, the listener answers with a CHALLENGE, the caller with
+ * a PROOF, and only then comes WELCOME or REFUSE, followed by the listener's own
+ * PROOF; auth.h tells what is proven.  A REFUSE instead of CHALLENGE or because
+ * of the caller's PROOF comes alone.
+ *
+ *	octets	CHALLENGE (the listener's)
+ *	0-3	magic "VMch"
+ *	4	version, 1
+ *	5	reserved, 0
+ *	6-7	length of this greeting, 128
+ *	8-23	session id of the HELLO
+ *	24-39	nonce, random for each
+ *	40-123	reserved, 0
+ *	124-127	CRC-32C of octets 0-123
+ *
+ *	octets	PROOF
+ *	0-3	magic "VMpr"
+ *	4	version, 1
+ *	5	reserved, 0
+ *	6-7	length of this greeting, 128
+ *	8-23	session id of the HELLO
+ *	24-55	HMAC-SHA-256
+ *	56-123	reserved, 0
+ *	124-127	CRC-32C of octets 0-123
+ *
  *	octets	header of every frame
  *	0	type, enum frame_type
  *	1	flags: bit 0 payload has a check, bit 1 heartbeat is a reply
@@ -92,6 +117,10 @@
  *	loss.  A receiver's asks for that.
  *
  *	Payloads other than DATA's always have a check.
+ *
+ *	With a key every frame is followed by 16 octets, its MAC (see auth.h), which
+ *	are part of no length above.  Nothing of a frame is heeded before its MAC
+ *	was found right, but the length, to know where it ends.
  */
 #ifndef FRAME_H
 #define FRAME_H
@@ -103,6 +132,9 @@
 #define FRAME_VERSION		1
 #define FRAME_GREETING		128	/* octets of HELLO, WELCOME, REFUSE */
 #define FRAME_HEADER		24	/* octets of a frame's header */
+#define FRAME_MAC		16	/* octets behind a frame, with a key */
+#define FRAME_NONCE		16
+#define FRAME_PROOF		32	/* octets of a PROOF's HMAC */
 #define FRAME_DATA_MAX		(16u << 20)	/* octets of a payload */
 #define FRAME_CONTROL_MAX	4612	/* octets of any other payload */
 #define FRAME_LEGS		128	/* leg numbers are below this */
@@ -132,7 +164,8 @@ enum frame_type {
 #define FRAME_REPLY	0x02	/* flags: a heartbeat that answers one */
 
 #define FEATURE_CHECKSUM	0x00000001u	/* CRC-32C on payloads, digest */
-#define FEATURES_KNOWN		FEATURE_CHECKSUM
+#define FEATURE_KEY		0x00000002u	/* proofs, and MACs on frames */
+#define FEATURES_KNOWN		(FEATURE_CHECKSUM | FEATURE_KEY)
 
 enum role { ROLE_SENDER = 1, ROLE_RECEIVER = 2 };
 
@@ -144,7 +177,8 @@ enum refusal {
 	REFUSE_RECEIVER = 4,	/* not the receiver of this session */
 	REFUSE_FEATURE = 5,	/* a required feature is not known */
 	REFUSE_ROLE = 6,	/* both want to send, or both to receive */
-	REFUSE_STALE = 7	/* an older incarnation than the leg in place */
+	REFUSE_STALE = 7,	/* an older incarnation than the leg in place */
+	REFUSE_KEY = 8		/* another key, or only one side has one */
 };
 
 /* Why a transfer failed. */
@@ -177,7 +211,7 @@ struct hello {
 	uint32_t heartbeat_ms;
 	uint64_t timeout_ms;
 	uint64_t delivered;
-	uint8_t nonce[16];
+	uint8_t nonce[FRAME_NONCE];
 };
 
 struct refuse {
@@ -185,6 +219,16 @@ struct refuse {
 	uint8_t session[FRAME_ID];
 	uint64_t no_leg_ms;
 	char text[FRAME_REFUSE_TEXT + 1];
+};
+
+struct challenge {
+	uint8_t session[FRAME_ID];
+	uint8_t nonce[FRAME_NONCE];
+};
+
+struct proof {
+	uint8_t session[FRAME_ID];
+	uint8_t hmac[FRAME_PROOF];
 };
 
 struct frame {
@@ -236,6 +280,8 @@ enum greeting {
 	GREETING_HELLO,
 	GREETING_WELCOME,
 	GREETING_REFUSE,
+	GREETING_CHALLENGE,
+	GREETING_PROOF,
 	GREETING_VERSION,	/* ours, but of another version */
 	GREETING_ALIEN		/* not of this protocol, or damaged */
 };
@@ -250,6 +296,12 @@ const char *hello_decode(struct hello *hello, const uint8_t in[FRAME_GREETING]);
 
 void refuse_encode(const struct refuse *refuse, uint8_t out[FRAME_GREETING]);
 const char *refuse_decode(struct refuse *refuse, const uint8_t in[FRAME_GREETING]);
+
+void challenge_encode(const struct challenge *challenge, uint8_t out[FRAME_GREETING]);
+const char *challenge_decode(struct challenge *challenge, const uint8_t in[FRAME_GREETING]);
+
+void proof_encode(const struct proof *proof, uint8_t out[FRAME_GREETING]);
+const char *proof_decode(struct proof *proof, const uint8_t in[FRAME_GREETING]);
 
 void frame_encode(const struct frame *frame, uint8_t out[FRAME_HEADER]);
 /* Length is legal for the type afterwards (STATUS: a whole number of entries). */

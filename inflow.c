@@ -46,7 +46,7 @@ inflow_stop(struct leg *leg)
 	if (in->buffer == NULL)
 		return;
 	/* What came without a check is good as far as it goes. */
-	if (!leg->checked && in->seq > in->begin)
+	if (!leg->checked && !leg->keyed && in->seq > in->begin)
 		rx_store(leg->rx, leg, in->begin, in->seq, in->buffer);
 	else
 		rx_buffer_drop(leg->rx, in->buffer);
@@ -63,7 +63,7 @@ inflow_drain(struct leg *leg)
 /* Reading */
 
 /*
- * One read into up to two places.  INFLOW_MORE with *n > 0, or why there is
+ * One read into up to three places.  INFLOW_MORE with *n > 0, or why there is
  * nothing.
  */
 static enum inflow_result
@@ -94,13 +94,17 @@ take(struct leg *leg, struct iovec *iov, unsigned count, size_t *n)
 	return INFLOW_MORE;
 }
 
+/* Thrown away; but with a key a frame counts only if all of it has its MAC. */
 static enum inflow_result
 take_void(struct leg *leg, uint64_t most, size_t *n)
 {
 	uint8_t sink[VOID];
 	struct iovec iov = { sink, most < VOID ? (size_t)most : VOID };
+	enum inflow_result result = take(leg, &iov, 1, n);
 
-	return take(leg, &iov, 1, n);
+	if (leg->keyed && leg->in.stage == INFLOW_DATA)
+		siphash_add(&leg->in.sum, sink, *n);
+	return result;
 }
 
 /* Frames of the stream */
@@ -120,7 +124,8 @@ choose(struct leg *leg, bool direct)
 	struct inflow *in = &leg->in;
 	enum order_way way;
 
-	way = rx_begin(leg->rx, leg, in->seq, in->end, direct && !leg->checked, &in->skip);
+	way = rx_begin(leg->rx, leg, in->seq, in->end, direct && !leg->checked &&
+	    !leg->keyed, &in->skip);
 	if (way == ORDER_KEEP) {
 		in->buffer = rx_buffer(leg->rx, (size_t)(in->end - in->seq));
 		if (in->buffer == NULL) {
@@ -134,48 +139,115 @@ choose(struct leg *leg, bool direct)
 	return INFLOW_MORE;
 }
 
+/* A MAC or a check that differs: the leg ends, and what it held goes again. */
+static enum inflow_result
+spoilt(struct leg *leg, const char *text, const char **why)
+{
+	if (leg->rx != NULL)
+		rx_spoilt(leg->rx);
+	*why = text;
+	return INFLOW_BROKEN;
+}
+
+/* With a key: whether the frame is the peer's, and the one that is due. */
+static bool
+genuine(struct leg *leg, const uint8_t *payload, size_t n, const uint8_t *said)
+{
+	if (n > 0)
+		siphash_add(&leg->in.sum, payload, n);
+	return auth_frame_good(&leg->in.sum, said);
+}
+
 static enum inflow_result
 keep_done(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 	struct order_buffer *buffer = in->buffer;
+	const char *wrong = NULL;
 	size_t bit;
 
-	in->buffer = NULL;
-	if (leg->checked && chaos_corrupt(&leg->chaos, in->frame.length, &bit))
+	if ((leg->checked || leg->keyed) && chaos_corrupt(&leg->chaos, in->frame.length, &bit))
 		buffer->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-	if (leg->checked && !frame_payload_good(&in->frame, buffer->data)) {
+	if (leg->keyed && !genuine(leg, buffer->data, in->frame.length, in->mac))
+		wrong = "a frame's MAC differs";
+	else if (leg->checked && !frame_payload_good(&in->frame, buffer->data))
+		wrong = "a payload's check differs";
+	in->buffer = NULL;
+	if (wrong != NULL) {
 		rx_buffer_drop(leg->rx, buffer);
-		rx_spoilt(leg->rx);
-		*why = "a payload's check differs";
-		return INFLOW_BROKEN;
+		return spoilt(leg, wrong, why);
 	}
 	rx_store(leg->rx, leg, in->begin, in->end, buffer);
 	frame_done(leg);
 	return INFLOW_MORE;
 }
 
-/* The rest of the payload, and in the same call the header that follows it. */
+/* With a key nothing was said of it so far; its octets are in the sum already. */
 static enum inflow_result
-read_keep(struct leg *leg, const char **why)
+void_done(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
-	size_t rest = (size_t)(in->end - in->seq), n;
-	struct iovec iov[2] = {
-		{ in->buffer->data + (in->seq - in->begin), rest },
-		{ in->header, FRAME_HEADER }
-	};
-	enum inflow_result result = take(leg, iov, 2, &n);
 
+	if (leg->keyed && !genuine(leg, NULL, 0, in->mac))
+		return spoilt(leg, "a frame's MAC differs", why);
+	if (leg->keyed)
+		rx_voided(leg->rx, leg, in->frame.length);
+	atomic_fetch_add_explicit(&leg->resent, 1, memory_order_relaxed);
+	frame_done(leg);
+	return INFLOW_MORE;
+}
+
+/* All of a payload is here that is kept or thrown away; with a key a MAC follows. */
+static enum inflow_result
+payload_done(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+
+	if (leg->keyed && in->mac_have < FRAME_MAC) {
+		in->stage = INFLOW_MAC;
+		return INFLOW_MORE;
+	}
+	return in->way == ORDER_KEEP ? keep_done(leg, why) : void_done(leg, why);
+}
+
+static size_t
+less(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * The rest of the payload that is kept, if there is any, and in the same call
+ * what follows: its MAC and the next header.
+ */
+static enum inflow_result
+read_on(struct leg *leg, size_t rest, const char **why)
+{
+	struct inflow *in = &leg->in;
+	size_t mac = leg->keyed ? FRAME_MAC - in->mac_have : 0, n, part;
+	struct iovec iov[3];
+	unsigned count = 0;
+	enum inflow_result result;
+
+	if (rest > 0)
+		iov[count++] = (struct iovec){ in->buffer->data + (in->seq - in->begin), rest };
+	if (mac > 0)
+		iov[count++] = (struct iovec){ in->mac + in->mac_have, mac };
+	iov[count++] = (struct iovec){ in->header, FRAME_HEADER };
+	result = take(leg, iov, count, &n);
 	if (result != INFLOW_MORE)
 		return result;
-	in->have = n > rest ? n - rest : 0;
-	in->seq += n > rest ? rest : n;
-	return in->seq == in->end ? keep_done(leg, why) : INFLOW_MORE;
+	part = less(n, rest);
+	in->seq += part;
+	n -= part;
+	part = less(n, mac);
+	in->mac_have += part;
+	in->have = n - part;
+	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
 }
 
 static enum inflow_result
-read_void(struct leg *leg)
+read_void(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 	size_t n;
@@ -184,13 +256,9 @@ read_void(struct leg *leg)
 	if (result != INFLOW_MORE)
 		return result;
 	in->seq += n;
-	rx_voided(leg->rx, leg, n);
-	if (in->seq == in->end) {
-		atomic_fetch_add_explicit(&leg->resent, 1, memory_order_relaxed);
-		in->have = 0;
-		frame_done(leg);
-	}
-	return INFLOW_MORE;
+	if (!leg->keyed)
+		rx_voided(leg->rx, leg, n);
+	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
 }
 
 /* Whether the turn is still this leg's after it slept. */
@@ -319,9 +387,9 @@ read_data(struct leg *leg, const char **why)
 		choose(leg, true);
 		return leg->in.way == ORDER_SOON ? INFLOW_TURN : INFLOW_MORE;
 	case ORDER_KEEP:
-		return read_keep(leg, why);
+		return read_on(leg, (size_t)(leg->in.end - leg->in.seq), why);
 	case ORDER_VOID:
-		return read_void(leg);
+		return read_void(leg, why);
 	}
 	return INFLOW_MORE;
 }
@@ -344,7 +412,7 @@ data_begin(struct leg *leg, const char **why)
 	in->stage = INFLOW_DATA;
 	in->seq = in->frame.seq;
 	in->end = in->frame.seq + in->frame.length;
-	in->have = 0;
+	in->have = in->mac_have = 0;
 	in->waiting = false;
 	in->soon_ns = clock_now_ns() + INFLOW_SOON_NS;
 	atomic_fetch_add_explicit(&leg->octets, in->frame.length, memory_order_relaxed);
@@ -356,6 +424,9 @@ control_done(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 
+	if (leg->keyed && !genuine(leg, in->control, in->frame.length,
+	    in->control + in->frame.length))
+		return spoilt(leg, "a frame's MAC differs", why);
 	if (!frame_payload_good(&in->frame, in->control))
 		*why = "a control frame's check differs";
 	else
@@ -367,6 +438,12 @@ control_done(struct leg *leg, const char **why)
 	return *why == NULL ? INFLOW_MORE : INFLOW_BROKEN;
 }
 
+static size_t
+control_size(const struct leg *leg)
+{
+	return leg->in.frame.length + (leg->keyed ? FRAME_MAC : 0);
+}
+
 static enum inflow_result
 header_done(struct leg *leg, const char **why)
 {
@@ -375,6 +452,8 @@ header_done(struct leg *leg, const char **why)
 	*why = frame_decode(&in->frame, in->header);
 	if (*why != NULL)
 		return INFLOW_BROKEN;
+	if (leg->keyed)
+		auth_frame_begin(&leg->hears, in->header, &in->sum);
 	if (log_wants(LOG_FRAME))
 		log_line(LOG_FRAME, "leg %u: < %s seq %llu length %u", leg->number,
 		    frame_name(in->frame.type), (unsigned long long)in->frame.seq,
@@ -383,7 +462,7 @@ header_done(struct leg *leg, const char **why)
 		return data_begin(leg, why);
 	in->stage = INFLOW_CONTROL;
 	in->have = 0;
-	return in->frame.length == 0 ? control_done(leg, why) : INFLOW_MORE;
+	return control_size(leg) == 0 ? control_done(leg, why) : INFLOW_MORE;
 }
 
 static enum inflow_result
@@ -414,12 +493,14 @@ step(struct leg *leg, const char **why)
 			return header_done(leg, why);
 		return result;
 	case INFLOW_CONTROL:
-		result = read_part(leg, in->control, in->frame.length);
-		if (result == INFLOW_MORE && in->have == in->frame.length)
+		result = read_part(leg, in->control, control_size(leg));
+		if (result == INFLOW_MORE && in->have == control_size(leg))
 			return control_done(leg, why);
 		return result;
 	case INFLOW_DATA:
 		return read_data(leg, why);
+	case INFLOW_MAC:
+		return read_on(leg, 0, why);
 	case INFLOW_DRAIN:
 		return take_void(leg, VOID, &n);
 	}

@@ -3,8 +3,9 @@
  *
  * Cuts them into frames and gives the payload of a frame of the stream the way
  * that rx.c grants: straight to the consumer, into a buffer, or nowhere (see
- * order.h).  Control frames go to worker_control.  All of it is done by the
- * leg's thread with no lock held; nothing blocks.
+ * order.h).  Control frames go to worker_control.  With a key both happen after
+ * the frame's MAC was found right, so what is of the stream is always buffered.
+ * All of it is done by the leg's thread with no lock held; nothing blocks.
  *
  * A socket is never left unread for the consumer's sake: when the consumer
  * takes nothing for INFLOW_FULL_NS, the rest of the frame goes into a buffer,
@@ -19,20 +20,24 @@
 
 #include "frame.h"
 #include "order.h"
+#include "siphash.h"
 
 #define INFLOW_SOON_NS	1000000ULL	/* wait for the turn: 1 ms */
 #define INFLOW_FULL_NS	20000000ULL	/* wait for the consumer: 20 ms */
 
 struct leg;
 
-enum inflow_stage { INFLOW_HEADER, INFLOW_CONTROL, INFLOW_DATA, INFLOW_DRAIN };
+enum inflow_stage { INFLOW_HEADER, INFLOW_CONTROL, INFLOW_DATA, INFLOW_MAC, INFLOW_DRAIN };
 
 struct inflow {
 	enum inflow_stage stage;
 	uint8_t header[FRAME_HEADER];
 	size_t have;			/* octets of the header, or of the control payload */
 	struct frame frame;
-	uint8_t control[FRAME_CONTROL_MAX];
+	struct siphash sum;		/* with a key: the MAC of the frame so far */
+	uint8_t mac[FRAME_MAC];		/* what a frame of the stream says it is */
+	size_t mac_have;		/* octets of that */
+	uint8_t control[FRAME_CONTROL_MAX + FRAME_MAC];
 	enum order_way way;
 	uint64_t seq;			/* stream offset of the next octet */
 	uint64_t end;			/* of this frame */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth.h"
 #include "chaos.h"
 #include "frame.h"
 #include "inflow.h"
@@ -77,6 +78,7 @@ struct leg {
 	/* The listener's next connection for this leg; -1 = none. */
 	int pending_fd;			/* [s] owned by the leg */
 	struct hello pending;		/* [s] */
+	struct auth_talk pending_talk;	/* [s] */
 	char pending_name[NET_NAME];	/* [s] */
 	uint32_t newest;		/* [s] highest incarnation seen or used */
 	uint64_t joined_ns;		/* [s] listener: begin of the second in which it */
@@ -93,6 +95,8 @@ struct leg {
 	uint32_t denied;		/* [t] caller: those where nobody listened then */
 	uint32_t incarnation;		/* [t] */
 	bool checked;			/* [t] payloads of the stream have checks */
+	bool keyed;			/* [t] every frame has a MAC, by these: */
+	struct auth_way says, hears;	/* [t] wiped when the connection ends */
 	uint64_t up_ns;			/* [t] since when */
 	bool carried;			/* [t] the receiver has some of the stream by it */
 	bool leaving;			/* [t] closes on purpose, by our word or the peer's */

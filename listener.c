@@ -12,27 +12,31 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "auth.h"
+#include "entropy.h"
 #include "frame.h"
 #include "lock.h"
 #include "log.h"
 #include "session.h"
 
 #define SECOND		1000000000ULL
-#define ROOM		64		/* callers without a valid HELLO */
-#define HELLO_NS	(5 * SECOND)	/* for all of it, however it trickles */
+#define ROOM		64		/* callers without a valid HELLO or a proof */
+#define HELLO_NS	(5 * SECOND)	/* for all of that, however it trickles */
 #define LEAVE_NS	SECOND		/* a refusal is read within this */
 #define BACKLOG		128
 #define PAUSE_MS	100		/* after an accept that failed for want of something */
 #define LOOK_MS		500		/* is the session over? */
 
-enum caller_state { CALLER_NONE, CALLER_SAYING, CALLER_LEAVING };
+enum caller_state { CALLER_NONE, CALLER_SAYING, CALLER_PROVING, CALLER_LEAVING };
 
 /*
  *	from	to	when
  *	NONE	SAYING	accepted
  *	SAYING	NONE	HELLO was valid: a leg has the connection now
- *	SAYING	LEAVING	refused; the answer is sent, its end is awaited
- *	SAYING	NONE	nonsense, end of file, out of time or room
+ *	SAYING	PROVING	there is a key: the challenge is sent
+ *	PROVING	NONE	the proof is right: a leg has the connection now
+ *	either	LEAVING	refused; the answer is sent, its end is awaited
+ *	either	NONE	nonsense, end of file, out of time or room
  *	LEAVING	NONE	end of file, or out of time
  */
 struct caller {
@@ -41,6 +45,9 @@ struct caller {
 	uint64_t since_ns;
 	size_t have;
 	uint8_t octets[FRAME_GREETING];
+	struct hello hello;		/* PROVING: what is to be proven, */
+	struct auth_talk talk;		/* and what was said so far */
+	bool known;			/* PROVING: of the session that is bound */
 	char name[NET_NAME];
 };
 
@@ -97,16 +104,38 @@ dismiss(struct caller *c, const char *why)
 	c->state = CALLER_NONE;
 }
 
-/* Say no; then wait for the caller to hang up, so that the answer arrives. */
-static void
-answer_no(struct caller *c, const struct refuse *refuse, uint64_t now)
+/* What the caller said, and what he is answered, are parts of the talk. */
+static size_t
+prove_refusal(struct room *room, struct caller *c, const uint8_t refusal[FRAME_GREETING],
+    uint8_t out[FRAME_GREETING])
 {
-	uint8_t octets[FRAME_GREETING];
+	struct proof proof;
+
+	auth_talk_add(&c->talk, refusal);
+	memcpy(proof.session, c->hello.session, FRAME_ID);
+	if (!auth_prove(&room->session->auth, &c->talk, AUTH_LISTENER, proof.hmac))
+		return 0;
+	proof_encode(&proof, out);
+	return FRAME_GREETING;
+}
+
+/*
+ * Say no; then wait for the caller to hang up, so that the answer arrives.
+ * proven: the caller is, so he gets a proof that it is us who say so.
+ */
+static void
+answer_no(struct room *room, struct caller *c, const struct refuse *refuse, bool proven,
+    uint64_t now)
+{
+	uint8_t octets[2 * FRAME_GREETING];
+	size_t n = FRAME_GREETING;
 
 	log_limited(&strangers, LOG_LOSS, "refused %s: %s%s%s", c->name,
 	    refusal_text(refuse->reason), refuse->text[0] != '\0' ? "; " : "", refuse->text);
 	refuse_encode(refuse, octets);
-	if (send(c->fd, octets, sizeof(octets), MSG_NOSIGNAL) == -1) {
+	if (proven)
+		n += prove_refusal(room, c, octets, octets + FRAME_GREETING);
+	if (send(c->fd, octets, n, MSG_NOSIGNAL) == -1) {
 		dismiss(c, NULL);
 		return;
 	}
@@ -115,31 +144,113 @@ answer_no(struct caller *c, const struct refuse *refuse, uint64_t now)
 	c->since_ns = now;
 }
 
+/* The HELLO is valid: let him show that he has the key. */
+static void
+challenge(struct room *room, struct caller *c)
+{
+	uint8_t octets[FRAME_GREETING];
+	struct challenge challenge;
+
+	memcpy(challenge.session, c->hello.session, FRAME_ID);
+	if (entropy_fill(challenge.nonce, sizeof(challenge.nonce)) == -1) {
+		dismiss(c, strerror(errno));
+		return;
+	}
+	challenge_encode(&challenge, octets);
+	auth_talk_add(&c->talk, c->octets);
+	auth_talk_add(&c->talk, octets);
+	if (send(c->fd, octets, sizeof(octets), MSG_NOSIGNAL) != (ssize_t)sizeof(octets)) {
+		dismiss(c, "it takes no challenge");
+		return;
+	}
+	c->known = session_knows(room->session, c->hello.session);
+	c->state = CALLER_PROVING;
+	c->have = 0;
+}
+
+/* Nothing of the session hears of a HELLO before this. */
+static void
+admit(struct room *room, struct caller *c, uint64_t now)
+{
+	struct refuse refuse;
+
+	if (session_admit(room->session, &c->hello, &c->talk, c->fd, c->name, &refuse))
+		c->state = CALLER_NONE;
+	else
+		answer_no(room, c, &refuse, room->session->auth.given, now);
+}
+
+static void
+refuse_key(struct room *room, struct caller *c, const char *text, uint64_t now)
+{
+	struct refuse refuse = { .reason = REFUSE_KEY };
+
+	memcpy(refuse.session, c->hello.session, FRAME_ID);
+	memcpy(refuse.text, text, strlen(text));
+	answer_no(room, c, &refuse, false, now);
+}
+
+static void
+judge_hello(struct room *room, struct caller *c, uint64_t now)
+{
+	const char *why = hello_decode(&c->hello, c->octets);
+	bool here = room->session->auth.given;
+	bool there = (c->hello.required & FEATURE_KEY) != 0;
+
+	auth_talk_init(&c->talk);
+	if (why != NULL)
+		dismiss(c, why);
+	else if (there && !here)
+		refuse_key(room, c, "the caller has one, the listener has none", now);
+	else if (here && !there)
+		refuse_key(room, c, "the listener has one, the caller has none", now);
+	else if (here)
+		challenge(room, c);
+	else
+		admit(room, c, now);
+}
+
+static void
+judge_proof(struct room *room, struct caller *c, uint64_t now)
+{
+	struct proof proof;
+	const char *why = proof_decode(&proof, c->octets);
+
+	if (why != NULL)
+		dismiss(c, why);
+	else if (!auth_proven(&room->session->auth, &c->talk, AUTH_CALLER, proof.hmac))
+		refuse_key(room, c, "", now);
+	else {
+		auth_talk_add(&c->talk, c->octets);
+		admit(room, c, now);
+	}
+}
+
 /* All of a greeting is here. */
 static void
 judge(struct room *room, struct caller *c, uint64_t now)
 {
-	struct refuse refuse;
-	struct hello hello;
-	const char *why;
+	struct refuse refuse = { .reason = REFUSE_VERSION };
 
-	memset(&refuse, 0, sizeof(refuse));
 	switch (greeting_kind(c->octets)) {
 	case GREETING_HELLO:
-		why = hello_decode(&hello, c->octets);
-		if (why != NULL)
-			dismiss(c, why);
-		else if (session_admit(room->session, &hello, c->fd, c->name, &refuse))
-			c->state = CALLER_NONE;
+		if (c->state == CALLER_SAYING)
+			judge_hello(room, c, now);
 		else
-			answer_no(c, &refuse, now);
+			dismiss(c, "a HELLO instead of a proof");
+		break;
+	case GREETING_PROOF:
+		if (c->state == CALLER_PROVING)
+			judge_proof(room, c, now);
+		else
+			dismiss(c, "a proof that nobody asked for");
 		break;
 	case GREETING_VERSION:
-		refuse.reason = REFUSE_VERSION;
-		answer_no(c, &refuse, now);
+		answer_no(room, c, &refuse, false, now);
 		break;
 	case GREETING_WELCOME:
 	case GREETING_REFUSE:
+	case GREETING_CHALLENGE:
 	case GREETING_ALIEN:
 		dismiss(c, "not a viamillipede sender");
 		break;
@@ -157,7 +268,8 @@ listen_to(struct room *room, struct caller *c, uint64_t now)
 		return;
 	}
 	if (n == 0) {
-		dismiss(c, c->have == 0 ? "it said nothing" : "it hung up before the end of HELLO");
+		dismiss(c, c->state == CALLER_PROVING ? "it hung up before it proved anything" :
+		    c->have == 0 ? "it said nothing" : "it hung up before the end of HELLO");
 		return;
 	}
 	c->have += (size_t)n;
@@ -186,19 +298,32 @@ expire(struct room *room, uint64_t now)
 	for (c = room->caller; c < room->caller + ROOM; c++) {
 		if (c->state == CALLER_SAYING && now - c->since_ns > HELLO_NS)
 			dismiss(c, "no HELLO within 5 s");
+		else if (c->state == CALLER_PROVING && now - c->since_ns > HELLO_NS)
+			dismiss(c, "no proof of the key within 5 s");
 		else if (c->state == CALLER_LEAVING && now - c->since_ns > LEAVE_NS)
 			dismiss(c, NULL);
 	}
 }
 
-/* Who goes first when there is no room: the silent before others, then by age. */
+/*
+ * Who goes first when there is no room: those who said nothing, then those
+ * without a HELLO, then those with one of another session; and of these the
+ * oldest.
+ */
+static unsigned
+standing(const struct caller *c)
+{
+	if (c->state == CALLER_PROVING)
+		return c->known ? 3 : 2;
+	return c->state == CALLER_SAYING && c->have > 0 ? 1 : 0;
+}
+
 static bool
 goes_before(const struct caller *a, const struct caller *b)
 {
-	bool silent_a = a->state == CALLER_LEAVING || a->have == 0;
-	bool silent_b = b->state == CALLER_LEAVING || b->have == 0;
+	unsigned standing_a = standing(a), standing_b = standing(b);
 
-	return silent_a != silent_b ? silent_a : a->since_ns < b->since_ns;
+	return standing_a != standing_b ? standing_a < standing_b : a->since_ns < b->since_ns;
 }
 
 static struct caller *
@@ -212,7 +337,7 @@ place(struct room *room)
 		if (goes_before(c, out))
 			out = c;
 	}
-	dismiss(out, out->state == CALLER_SAYING ? "no room for so many" : NULL);
+	dismiss(out, out->state != CALLER_LEAVING ? "no room for so many" : NULL);
 	return out;
 }
 
@@ -253,7 +378,8 @@ serve(struct room *room, const struct pollfd *p, uint64_t now)
 	for (i = 0; i < ROOM; i++) {
 		if (p[i].fd == -1 || p[i].revents == 0)
 			continue;
-		if (room->caller[i].state == CALLER_SAYING)
+		if (room->caller[i].state == CALLER_SAYING ||
+		    room->caller[i].state == CALLER_PROVING)
 			listen_to(room, &room->caller[i], now);
 		else if (room->caller[i].state == CALLER_LEAVING)
 			see_off(&room->caller[i]);

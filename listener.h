@@ -2,9 +2,11 @@
  * listener: the receiver's open port, and those who knock.
  *
  * One thread accepts, reads a HELLO from each caller, and gives the connection
- * to session_admit, or an answer and the door.  Callers who have not said a
- * valid HELLO are few, cost no allocation and have a deadline; when there is no
- * room, those that have said nothing go first, the oldest of them before.
+ * to session_admit, or an answer and the door.  Where there is a key, the caller
+ * has to prove that he has it first.  Callers who have not said a valid HELLO, and
+ * proven it, are few, cost no allocation and have a deadline; when there is no
+ * room, those that have said nothing go first, the oldest of them before, and
+ * those that named this session last.
  */
 #ifndef LISTENER_H
 #define LISTENER_H

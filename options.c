@@ -171,6 +171,10 @@ static const struct word words[] = {
 	  .take = take_phrase, .range = "exactly 4", .initial = OPTIONS_PHRASE,
 	  .help = "characters that both sides must share: a guard against the "
 	    "wrong receiver, not a secret" },
+	{ .word = "key", .arguments = "FILE", .who = BOTH,
+	  .take = take_file, FIELD(key), .otherwise = "none",
+	  .help = "both sides prove that they have what is in this file, 32 "
+	    "bytes or more, and every frame carries a MAC; hides nothing" },
 	{ .word = "window", .arguments = "SIZE", .who = BOTH,
 	  .take = take_size, FIELD(window_bytes), .range = "1M-64G",
 	  .initial = "64M",
@@ -879,6 +883,9 @@ take_together(struct parse *p)
 	o->frame_given = p->given[frame - words];
 	o->window_given = p->given[find_word("window", BOTH) - words];
 	o->size_given = p->given[find_word("size", BOTH) - words];
+	if (p->far != 0 && o->key[0] != '\0')
+		return fail(p, "\"key\" is of no use with ssh, which makes one for each "
+		    "session; legal: without it");
 	if (o->progress && o->quiet)
 		return fail(p, "\"progress\" and \"quiet\" exclude each other; "
 		    "legal: one of them");

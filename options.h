@@ -93,6 +93,7 @@ struct options {
 	/* both */
 	char *const *command;		/* in argv, to its NULL; or NULL */
 	char phrase[4];			/* not terminated */
+	char key[OPTIONS_FILE_SIZE];	/* its file; "" = none */
 	uint64_t window_bytes;		/* the default unless given */
 	bool window_given;		/* if not, tx may let it grow */
 	uint64_t wait_ms;

@@ -24,7 +24,7 @@ outflow_init(struct outflow *o)
 	o->control_begin = o->control_end = 0;
 	o->active = false;
 	o->spoilt = NULL;
-	o->at = 0;
+	o->ahead = o->size = o->at = 0;
 	o->sent = 0;
 	o->unsent = 0;
 }
@@ -46,7 +46,7 @@ outflow_stop(struct leg *leg)
 {
 	if (leg->out.active)
 		data_end(leg);
-	leg->out.control_begin = leg->out.control_end = 0;
+	leg->out.control_begin = leg->out.control_end = leg->out.ahead = 0;
 }
 
 /* Control */
@@ -63,6 +63,19 @@ control_room(struct outflow *o, size_t n)
 	return o->control_end + n <= sizeof(o->control) ? o->control + o->control_end : NULL;
 }
 
+/* Of the frame that is the next on the wire. */
+static void
+mac(struct leg *leg, const uint8_t header[FRAME_HEADER], const uint8_t *payload, size_t n,
+    uint8_t out[FRAME_MAC])
+{
+	struct siphash state;
+
+	auth_frame_begin(&leg->says, header, &state);
+	if (n > 0)
+		siphash_add(&state, payload, n);
+	siphash_final(&state, out);
+}
+
 void
 outflow_control(struct leg *leg, enum frame_type type, uint8_t flags, uint64_t seq,
     const uint8_t *payload, size_t n)
@@ -71,7 +84,8 @@ outflow_control(struct leg *leg, enum frame_type type, uint8_t flags, uint64_t s
 	struct frame frame = {
 		.type = type, .flags = flags, .length = (uint32_t)n, .seq = seq
 	};
-	uint8_t *p = control_room(o, FRAME_HEADER + n);
+	size_t size = FRAME_HEADER + n + (leg->keyed ? FRAME_MAC : 0);
+	uint8_t *p = control_room(o, size);
 
 	/*
 	 * The rarer frames are said once each and the frequent ones only when
@@ -82,7 +96,9 @@ outflow_control(struct leg *leg, enum frame_type type, uint8_t flags, uint64_t s
 	frame_encode_checked(&frame, payload, p);
 	if (n > 0)
 		memcpy(p + FRAME_HEADER, payload, n);
-	o->control_end += FRAME_HEADER + n;
+	if (leg->keyed)
+		mac(leg, p, payload, n, p + FRAME_HEADER + n);
+	o->control_end += size;
 	if (log_wants(LOG_FRAME))
 		log_line(LOG_FRAME, "leg %u: > %s seq %llu length %zu", leg->number,
 		    frame_name(type), (unsigned long long)seq, n);
@@ -106,7 +122,8 @@ spoil(struct leg *leg)
 	struct outflow *o = &leg->out;
 	size_t bit;
 
-	if (!leg->checked || !chaos_corrupt(&leg->chaos, o->data.length, &bit))
+	if ((!leg->checked && !leg->keyed) ||
+	    !chaos_corrupt(&leg->chaos, o->data.length, &bit))
 		return;
 	o->spoilt = malloc(o->data.length);
 	if (o->spoilt == NULL)
@@ -130,8 +147,14 @@ data_begin(struct leg *leg)
 		frame_encode(&frame, o->header);
 	if (o->data.resend || o->data.copy)
 		atomic_fetch_add_explicit(&leg->resent, 1, memory_order_relaxed);
+	o->size = FRAME_HEADER + (size_t)o->data.length;
+	if (leg->keyed) {
+		mac(leg, o->header, o->data.data, o->data.length, o->mac);
+		o->size += FRAME_MAC;
+	}
 	o->at = 0;
 	o->active = true;
+	o->ahead = o->control_end - o->control_begin;
 	spoil(leg);
 	if (log_wants(LOG_FRAME))
 		log_line(LOG_FRAME, "leg %u: > DATA seq %llu length %u%s", leg->number,
@@ -177,57 +200,68 @@ data_sent(struct leg *leg)
 	worker_chaos(leg);
 }
 
+static size_t
+less(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* n octets went out: control that goes ahead, the frame, control behind it. */
 static void
 count_out(struct leg *leg, size_t n)
 {
 	struct outflow *o = &leg->out;
-	size_t control = o->control_end - o->control_begin;
+	size_t part;
 
 	o->sent += n;
-	/* A begun frame goes first; otherwise what control waits does. */
-	if (o->active && o->at > 0) {
-		o->at += n;
-		n = o->at > FRAME_HEADER + (size_t)o->data.length ?
-		    o->at - FRAME_HEADER - o->data.length : 0;
-		o->at -= n;
-		o->control_begin += n;
-	} else {
-		if (control > n)
-			control = n;
-		o->control_begin += control;
-		o->at += n - control;
+	if (o->active) {
+		part = less(n, o->ahead);
+		o->control_begin += part;
+		o->ahead -= part;
+		n -= part;
+		part = less(n, o->size - o->at);
+		o->at += part;
+		n -= part;
 	}
+	o->control_begin += n;
 	if (o->control_begin == o->control_end)
 		o->control_begin = o->control_end = 0;
-	if (o->active && o->at == FRAME_HEADER + (size_t)o->data.length)
+	if (o->active && o->at == o->size)
 		data_sent(leg);
 }
 
+/* One more piece, of which the first *skip octets are out already. */
 static unsigned
-gather(struct outflow *o, struct iovec iov[3])
+piece(struct iovec *iov, unsigned n, const uint8_t *p, size_t size, size_t *skip)
 {
-	struct iovec control = {
-		o->control + o->control_begin, o->control_end - o->control_begin
-	};
-	bool begun = o->active && o->at > 0;
+	size_t from = less(*skip, size);
+
+	*skip -= from;
+	if (from == size)
+		return n;
+	/* sendmsg does not write through it. */
+	iov[n].iov_base = (uint8_t *)(uintptr_t)p + from;
+	iov[n].iov_len = size - from;
+	return n + 1;
+}
+
+#define PIECES	5
+
+static unsigned
+gather(const struct outflow *o, struct iovec iov[PIECES])
+{
+	const uint8_t *control = o->control + o->control_begin;
+	size_t size = o->control_end - o->control_begin, none = 0, at = o->at;
+	size_t ahead = o->active ? o->ahead : 0;
 	unsigned n = 0;
 
-	if (!begun && control.iov_len > 0)
-		iov[n++] = control;
-	if (o->active && o->at < FRAME_HEADER) {
-		iov[n].iov_base = o->header + o->at;
-		iov[n++].iov_len = FRAME_HEADER - o->at;
-	}
 	if (o->active) {
-		size_t from = o->at > FRAME_HEADER ? o->at - FRAME_HEADER : 0;
-
-		/* sendmsg does not write through it. */
-		iov[n].iov_base = (uint8_t *)(uintptr_t)o->data.data + from;
-		iov[n++].iov_len = o->data.length - from;
+		n = piece(iov, n, control, ahead, &none);
+		n = piece(iov, n, o->header, FRAME_HEADER, &at);
+		n = piece(iov, n, o->data.data, o->data.length, &at);
+		n = piece(iov, n, o->mac, o->size - FRAME_HEADER - o->data.length, &at);
 	}
-	if (begun && control.iov_len > 0)
-		iov[n++] = control;
-	return n;
+	return piece(iov, n, control + ahead, size - ahead, &none);
 }
 
 /* Chaos: only so much in one call. */
@@ -251,7 +285,7 @@ shorten(struct leg *leg, struct iovec *iov, unsigned *n)
 static enum outflow_result
 push(struct leg *leg)
 {
-	struct iovec iov[3];
+	struct iovec iov[PIECES];
 	struct msghdr msg = { 0 };
 	ssize_t n;
 	unsigned count;

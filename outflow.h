@@ -3,8 +3,9 @@
  *
  * Control frames are collected in a small buffer, a frame of the stream is sent
  * from where tx.c keeps it; header, payload and what control waits leave in one
- * call.  A frame that was begun is finished before another one starts.  All of
- * it is done by the leg's thread; nothing blocks.
+ * call.  Their order is that in which they were made, because with a key each
+ * frame's MAC has its number in it.  All of it is done by the leg's thread;
+ * nothing blocks.
  */
 #ifndef OUTFLOW_H
 #define OUTFLOW_H
@@ -25,10 +26,13 @@ struct outflow {
 	size_t control_begin;
 	size_t control_end;
 	bool active;			/* a frame of the stream is under way */
+	size_t ahead;			/* octets of control that go before it */
 	uint8_t header[FRAME_HEADER];
+	uint8_t mac[FRAME_MAC];		/* with a key */
 	struct window_frame data;
 	uint8_t *spoilt;		/* chaos: a private copy with an error */
-	size_t at;			/* octets of header and payload that are out */
+	size_t size;			/* octets of header, payload and MAC */
+	size_t at;			/* of them are out */
 	uint64_t sent;			/* octets written, greeting excepted */
 	unsigned unsent;		/* last value told to net_unsent */
 };

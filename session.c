@@ -95,6 +95,7 @@ session_init(struct session *s, const struct options *options)
 	lock_init(&s->lock);
 	lock_cond_init(&s->changed);
 	events_init(&s->events);
+	auth_init(&s->auth);
 	atomic_init(&s->progress_ns, s->start_ns);
 	if (s->caller)
 		paths_init(&s->paths, options->npaths, options->reserve, options->threads,
@@ -632,6 +633,12 @@ greet_wait_locked(struct session *s, struct leg *leg)
 	return s->state != SESSION_OVER;
 }
 
+static uint32_t
+features(const struct session *s)
+{
+	return (s->checked ? FEATURE_CHECKSUM : 0) | (s->auth.given ? FEATURE_KEY : 0);
+}
+
 bool
 session_hello(struct session *s, struct leg *leg, struct hello *hello)
 {
@@ -647,7 +654,7 @@ session_hello(struct session *s, struct leg *leg, struct hello *hello)
 	hello->leg = (uint16_t)leg->number;
 	hello->path = (uint16_t)leg->path;
 	hello->incarnation = leg->incarnation = ++leg->newest;
-	hello->required = s->checked ? FEATURE_CHECKSUM : 0;
+	hello->required = features(s);
 	hello->known = FEATURES_KNOWN;
 	memcpy(hello->phrase, s->options->phrase, 4);
 	hello->window = s->window;
@@ -690,6 +697,8 @@ welcome_judge(const struct session *s, const struct leg *leg, const struct hello
 		return s->sender ? "a WELCOME from a sender" : "a WELCOME from a receiver";
 	/* Whether there are checks is the sender's to say, once. */
 	if ((s->sender || s->bound) && ((w->required & FEATURE_CHECKSUM) != 0) != s->checked)
+		return "a WELCOME with other features";
+	if (((w->required & FEATURE_KEY) != 0) != s->auth.given)
 		return "a WELCOME with other features";
 	if (!s->bound && s->greeter != (int)leg->number)
 		return "another leg greets meanwhile";
@@ -760,8 +769,20 @@ refused_judge(struct session *s, const char *text)
 		    "no path leads to the sender of this session any more");
 }
 
+/* A session that stands does not end by a word that anybody may have said. */
+static bool
+refusal_counts(struct session *s, bool proven)
+{
+	bool counts;
+
+	lock_take(&s->lock);
+	counts = proven || !s->bound;
+	lock_drop(&s->lock);
+	return counts;
+}
+
 const char *
-session_refused(struct session *s, struct leg *leg, const struct refuse *r)
+session_refused(struct session *s, struct leg *leg, const struct refuse *r, bool proven)
 {
 	static struct log_limit refused = LOG_LIMIT("refusals");
 	const struct options_path *path = &s->options->paths[leg->path];
@@ -769,6 +790,13 @@ session_refused(struct session *s, struct leg *leg, const struct refuse *r)
 
 	snprintf(text, sizeof(text), "refused by %s:%s: %s%s%s", path->host, path->port,
 	    refusal_text(r->reason), r->text[0] != '\0' ? "; " : "", r->text);
+	if (!refusal_counts(s, proven)) {
+		leg->address++;
+		snprintf(text, sizeof(text), "refused without a proof: %s%s%s",
+		    refusal_text(r->reason), r->text[0] != '\0' ? "; " : "", r->text);
+		session_dial_failed(s, leg, text, false);
+		return "refused without a proof";
+	}
 	if (r->reason == REFUSE_STALE) {
 		dial_failed(s, leg, false, false);
 		return "stale";
@@ -901,8 +929,8 @@ joins_too_often(struct leg *leg, uint64_t now)
 
 /* Give the connection to the leg's thread, and make one for it if it is new. */
 static bool
-hand_over_locked(struct session *s, const struct hello *h, int fd, const char *name,
-    struct refuse *r, uint64_t now)
+hand_over_locked(struct session *s, const struct hello *h, const struct auth_talk *talk, int fd,
+    const char *name, struct refuse *r, uint64_t now)
 {
 	struct leg *leg = s->leg[h->leg];
 
@@ -927,13 +955,26 @@ hand_over_locked(struct session *s, const struct hello *h, int fd, const char *n
 		close(leg->pending_fd);
 	leg->pending_fd = fd;
 	leg->pending = *h;
+	leg->pending_talk = *talk;
 	snprintf(leg->pending_name, sizeof(leg->pending_name), "%s", name);
 	leg_due(leg, DUE_CLOSE);
 	return true;
 }
 
 bool
-session_admit(struct session *s, const struct hello *h, int fd, const char *name, struct refuse *r)
+session_knows(struct session *s, const uint8_t id[FRAME_ID])
+{
+	bool known;
+
+	lock_take(&s->lock);
+	known = s->bound && memcmp(id, s->id, FRAME_ID) == 0;
+	lock_drop(&s->lock);
+	return known;
+}
+
+bool
+session_admit(struct session *s, const struct hello *h, const struct auth_talk *talk, int fd,
+    const char *name, struct refuse *r)
 {
 	uint64_t now = clock_now_ns();
 	bool good;
@@ -952,7 +993,7 @@ session_admit(struct session *s, const struct hello *h, int fd, const char *name
 	if (good && s->rx != NULL && ((h->required & FEATURE_CHECKSUM) != 0) != s->checked)
 		good = refuse(r, REFUSE_FEATURE, "");
 	if (good)
-		good = hand_over_locked(s, h, fd, name, r, now);
+		good = hand_over_locked(s, h, talk, fd, name, r, now);
 	lock_drop(&s->lock);
 	/* Not before there is a sender: a command may begin with emptying a file. */
 	if (good && s->command != NULL)
@@ -972,7 +1013,7 @@ session_make_welcome(struct session *s, const struct hello *h, struct hello *w)
 	w->welcome = true;
 	w->role = s->sender ? ROLE_SENDER : ROLE_RECEIVER;
 	memcpy(w->instance, s->instance, FRAME_ID);
-	w->required = s->checked ? FEATURE_CHECKSUM : 0;
+	w->required = features(s);
 	w->known = FEATURES_KNOWN;
 	w->window = s->window;
 	w->frame = s->frame;

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth.h"
 #include "chaos.h"
 #include "events.h"
 #include "frame.h"
@@ -55,6 +56,7 @@ struct session {
 	bool sender;			/* [I] */
 	bool caller;			/* [I] this end dials, the other listens */
 	struct chaos_spec chaos;	/* [I] */
+	struct auth auth;		/* what it says of itself */
 	struct tx *tx;			/* [I] the sender's half */
 	struct rx *rx;			/* [I] the receiver's half */
 	const struct ssh *ssh;		/* [I] that started the far side, or NULL */
@@ -152,16 +154,21 @@ void session_dial_failed(struct session *s, struct leg *leg, const char *why, bo
 bool session_hello(struct session *s, struct leg *leg, struct hello *hello);
 /* The answer.  NULL: go on; otherwise why not.  *stale: dial again at once. */
 const char *session_welcome(struct session *s, struct leg *leg, const struct hello *welcome);
-const char *session_refused(struct session *s, struct leg *leg, const struct refuse *refuse);
+/* proven: it is known that the peer said it, or nobody can know. */
+const char *session_refused(struct session *s, struct leg *leg, const struct refuse *refuse,
+    bool proven);
 /* The dial or the greeting came to nothing, through nobody's fault. */
 void session_unwelcome(struct session *s, struct leg *leg);
 
 /*
- * The listener's side.  A valid HELLO came: true, and the connection is the
- * leg's; or false and *refuse is the answer.
+ * The listener's side.  A valid HELLO came, and with a key its proof, after the
+ * talk: true, and the connection is the leg's; or false and *refuse is the
+ * answer.
  */
-bool session_admit(struct session *s, const struct hello *hello, int fd, const char *name,
-    struct refuse *refuse);
+bool session_admit(struct session *s, const struct hello *hello, const struct auth_talk *talk,
+    int fd, const char *name, struct refuse *refuse);
+/* Whether this is the id of the session that is bound. */
+bool session_knows(struct session *s, const uint8_t id[FRAME_ID]);
 /* The WELCOME for a leg whose connection was handed over. */
 void session_make_welcome(struct session *s, const struct hello *hello, struct hello *welcome);
 

@@ -38,6 +38,7 @@
  *
  * This file has the main thread: descriptors, options, signals, exit status.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -46,6 +47,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth.h"
 #include "chaos.h"
 #include "command.h"
 #include "listener.h"
@@ -260,6 +262,33 @@ start(struct session *s, struct monitor *m, struct listener *l)
 	return start_legs(s, l);
 }
 
+/* It may come out of a pipe, late: nothing is begun yet, so signals just end us. */
+static int
+read_key(struct session *s)
+{
+	char why[256];
+	int result;
+
+	pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+	result = auth_load(&s->auth, s->options->key, why, sizeof(why));
+	pthread_sigmask(SIG_BLOCK, &ours, NULL);
+	if (result == -1)
+		log_line(LOG_ERROR, "key '%s' %s", s->options->key, why);
+	return result;
+}
+
+/* The one that was made for this session alone. */
+static void
+take_key(struct session *s, struct ssh *ssh)
+{
+	char why[256];
+	int result = auth_take(&s->auth, ssh->key, sizeof(ssh->key), why, sizeof(why));
+
+	sha256_wipe(ssh->key, sizeof(ssh->key));
+	assert(result == 0);
+	(void)result;
+}
+
 /* What can be said to be wrong before anything is opened.  0, or -1 after saying it. */
 static int
 check_options(struct session *s)
@@ -267,12 +296,15 @@ check_options(struct session *s)
 	char why[OPTIONS_WHY_SIZE], names[NET_WHY];
 	const struct options *o = s->options;
 
+	if (o->key[0] != '\0' && read_key(s) == -1)
+		return -1;
 	if (o->chaos[0] != '\0' && chaos_parse(o->chaos, &s->chaos, why, sizeof(why)) == -1) {
 		log_line(LOG_ERROR, "%s", why);
 		return -1;
 	}
-	if ((s->chaos.kinds & CHAOS_CORRUPT) != 0 && s->sender && !o->checksum) {
-		log_line(LOG_ERROR, "chaos '%s' corrupts, which needs checksum", o->chaos);
+	if ((s->chaos.kinds & CHAOS_CORRUPT) != 0 && s->sender && !o->checksum &&
+	    !s->auth.given) {
+		log_line(LOG_ERROR, "chaos '%s' corrupts, which needs checksum or key", o->chaos);
 		return -1;
 	}
 	if (o->congestion[0] != '\0' && !net_congestion_known(o->congestion, names)) {
@@ -317,26 +349,19 @@ connect_ssh(struct ssh *ssh, const struct session *s, const struct listener *l)
 	return error == 0 ? 0 : start_thread_failed("the thread that listens to ssh", error);
 }
 
+/* All of it; the exit status.  s->signal is set if a signal is to end us. */
 static int
-transfer(const struct options *o, struct ssh *ssh)
+transfer(struct session *s, struct ssh *ssh)
 {
-	static struct session session;
 	static struct monitor monitor;
 	static struct listener listener;
-	struct session *s = &session;
 	pthread_t thread;
 	int error;
 
-	if (session_init(s, o) == -1) {
-		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
-		return EXIT_FAILED;
-	}
-	if (o->ssh_host[0] != '\0')
-		s->ssh = ssh;
 	if (check_options(s) == -1)
 		return EXIT_USAGE;
-	if (o->command != NULL &&
-	    (s->command = command_new(o->command, !s->sender)) == NULL) {
+	if (s->options->command != NULL &&
+	    (s->command = command_new(s->options->command, !s->sender)) == NULL) {
 		log_line(LOG_ERROR, "cannot make a pipe to the command: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
@@ -357,11 +382,33 @@ transfer(const struct options *o, struct ssh *ssh)
 	monitor_finish(&monitor);
 	log_settle(true);
 	lock_take(&s->lock);
-	if (s->signal != 0 && s->verdict != VERDICT_DONE)
-		end_by_signal(s->signal);
 	error = s->status;
 	lock_drop(&s->lock);
 	return error;
+}
+
+static int
+run(const struct options *o, struct ssh *ssh)
+{
+	static struct session session;
+	struct session *s = &session;
+	int status;
+
+	if (session_init(s, o) == -1) {
+		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (o->ssh_host[0] != '\0')
+		s->ssh = ssh;
+	if (s->ssh != NULL || o->served)
+		take_key(s, ssh);
+	status = transfer(s, ssh);
+	auth_close(&s->auth);
+	lock_take(&s->lock);
+	if (s->signal != 0 && s->verdict != VERDICT_DONE)
+		end_by_signal(s->signal);
+	lock_drop(&s->lock);
+	return status;
 }
 
 static int
@@ -419,5 +466,5 @@ main(int argc, char *argv[])
 	log_open();
 	log_set(options.verbose);
 	/* Threads may be in a read or a write that never ends: none is waited for. */
-	exit(transfer(&options, &ssh));
+	exit(run(&options, &ssh));
 }

@@ -599,20 +599,20 @@ await(struct leg *leg, uint64_t until)
 	return 0;
 }
 
-/* Say HELLO and read the answer.  0, or an errno. */
+/*
+ * Say a greeting, if there is one to say, and read the next of the other side.
+ * 0, or an errno: EPROTO when it is none.
+ */
 static int
-converse(struct leg *leg, const struct hello *hello, unsigned patience_ms,
-    uint8_t answer[FRAME_GREETING])
+converse(struct leg *leg, const uint8_t *say, uint64_t until, uint8_t answer[FRAME_GREETING])
 {
-	uint64_t until = clock_now_ns() + patience_ms * MS;
-	uint8_t octets[FRAME_GREETING];
 	size_t have = 0;
 	ssize_t n;
 	int error;
 
-	hello_encode(hello, octets);
 	/* The send buffer of a new connection has room for it. */
-	if (send(leg->fd, octets, sizeof(octets), MSG_NOSIGNAL) != (ssize_t)sizeof(octets))
+	if (say != NULL &&
+	    send(leg->fd, say, FRAME_GREETING, MSG_NOSIGNAL) != (ssize_t)FRAME_GREETING)
 		return errno != 0 ? errno : EIO;
 	while (have < FRAME_GREETING) {
 		n = recv(leg->fd, answer + have, FRAME_GREETING - have, 0);
@@ -630,32 +630,110 @@ converse(struct leg *leg, const struct hello *hello, unsigned patience_ms,
 	return 0;
 }
 
+/* How a dial goes, as the caller sees it. */
+struct dialogue {
+	struct auth_talk talk;		/* with a key: what was said so far */
+	uint8_t answer[FRAME_GREETING];	/* the last one, but proofs */
+	bool proven;			/* it is the other end's that has the key */
+	uint64_t rtt_ns;		/* of the last exchange */
+};
+
+/* The proof that follows an answer; *proven: there is one and it is right. */
+static int
+hear_proof(struct leg *leg, struct dialogue *d, uint64_t until)
+{
+	struct auth *auth = &leg->session->auth;
+	uint8_t octets[FRAME_GREETING];
+	struct proof proof;
+	int error = converse(leg, NULL, until, octets);
+
+	/* A refusal comes alone when it is our proof that is not liked. */
+	if (error != 0)
+		return greeting_kind(d->answer) == GREETING_REFUSE ? 0 : error;
+	auth_talk_add(&d->talk, d->answer);
+	d->proven = proof_decode(&proof, octets) == NULL &&
+	    auth_proven(auth, &d->talk, AUTH_LISTENER, proof.hmac);
+	auth_talk_add(&d->talk, octets);
+	return 0;
+}
+
+/* The answer was a challenge: prove that we have the key, and hear the real answer. */
+static int
+prove(struct leg *leg, struct dialogue *d, unsigned patience_ms)
+{
+	uint64_t began = clock_now_ns();
+	uint8_t octets[FRAME_GREETING];
+	struct challenge challenge;
+	struct proof proof;
+	int error;
+
+	if (challenge_decode(&challenge, d->answer) != NULL ||
+	    memcmp(challenge.session, leg->session->id, FRAME_ID) != 0)
+		return EPROTO;
+	auth_talk_add(&d->talk, d->answer);
+	memcpy(proof.session, challenge.session, FRAME_ID);
+	if (!auth_prove(&leg->session->auth, &d->talk, AUTH_CALLER, proof.hmac))
+		return ECANCELED;
+	proof_encode(&proof, octets);
+	auth_talk_add(&d->talk, octets);
+	error = converse(leg, octets, began + patience_ms * MS, d->answer);
+	d->rtt_ns = clock_now_ns() - began;
+	if (error != 0 || greeting_kind(d->answer) == GREETING_VERSION)
+		return error;
+	return hear_proof(leg, d, began + patience_ms * MS);
+}
+
+/* Say HELLO and hear the answer. */
+static int
+introduce(struct leg *leg, const struct hello *hello, struct dialogue *d, unsigned patience_ms)
+{
+	uint64_t began = clock_now_ns();
+	uint8_t octets[FRAME_GREETING];
+	int error;
+
+	hello_encode(hello, octets);
+	auth_talk_init(&d->talk);
+	auth_talk_add(&d->talk, octets);
+	d->proven = false;
+	error = converse(leg, octets, began + patience_ms * MS, d->answer);
+	d->rtt_ns = clock_now_ns() - began;
+	if (error == 0 && leg->session->auth.given &&
+	    greeting_kind(d->answer) == GREETING_CHALLENGE)
+		error = prove(leg, d, patience_ms);
+	return error;
+}
+
 /* NULL: welcome.  Otherwise why not; the session was told. */
 static const char *
-answered(struct leg *leg, const uint8_t answer[FRAME_GREETING])
+answered(struct leg *leg, const struct dialogue *d)
 {
+	const char *why = "not a viamillipede that listens";
+	bool proven = d->proven || !leg->session->auth.given;
 	struct refuse refuse;
 	struct hello welcome;
-	const char *why = "not a viamillipede that listens";
 
-	switch (greeting_kind(answer)) {
+	switch (greeting_kind(d->answer)) {
 	case GREETING_WELCOME:
-		why = hello_decode(&welcome, answer);
+		why = hello_decode(&welcome, d->answer);
+		if (why == NULL && !proven)
+			why = "it does not prove that it has the key";
 		if (why == NULL)
 			why = session_welcome(leg->session, leg, &welcome);
 		break;
 	case GREETING_REFUSE:
-		why = refuse_decode(&refuse, answer);
+		why = refuse_decode(&refuse, d->answer);
 		if (why == NULL && memcmp(refuse.session, leg->session->id, FRAME_ID) != 0)
 			why = "a refusal of another session";
 		if (why == NULL)
-			return session_refused(leg->session, leg, &refuse);
+			return session_refused(leg->session, leg, &refuse, proven);
 		break;
 	case GREETING_VERSION:
 		memset(&refuse, 0, sizeof(refuse));
 		refuse.reason = REFUSE_VERSION;
-		return session_refused(leg->session, leg, &refuse);
+		return session_refused(leg->session, leg, &refuse, proven);
 	case GREETING_HELLO:
+	case GREETING_CHALLENGE:
+	case GREETING_PROOF:
 	case GREETING_ALIEN:
 		break;
 	}
@@ -666,16 +744,31 @@ answered(struct leg *leg, const uint8_t answer[FRAME_GREETING])
 	return why;
 }
 
+/* The keys of this connection; false when the process ends just now. */
+static bool
+take_keys(struct leg *leg, const struct auth_talk *talk, enum auth_side side)
+{
+	leg->keyed = leg->session->auth.given;
+	return !leg->keyed ||
+	    auth_ways(&leg->session->auth, talk, side, &leg->says, &leg->hears);
+}
+
+static void
+wipe_keys(struct leg *leg)
+{
+	auth_way_wipe(&leg->says);
+	auth_way_wipe(&leg->hears);
+}
+
 /* The connection stands: greet, and carry if welcome. */
 static void
 greet(struct leg *leg, unsigned patience_ms)
 {
 	struct session *s = leg->session;
-	uint8_t answer[FRAME_GREETING];
-	char said[NET_WHY];
+	struct dialogue d;
 	struct hello hello;
+	char said[NET_WHY];
 	const char *why;
-	uint64_t began;
 	int error;
 
 	state_move(leg, LEG_GREETING);
@@ -687,14 +780,17 @@ greet(struct leg *leg, unsigned patience_ms)
 		session_dial_failed(s, leg, strerror(errno), false);
 		return;
 	}
-	began = clock_now_ns();
-	error = converse(leg, &hello, patience_ms, answer);
+	error = introduce(leg, &hello, &d, patience_ms);
 	if (error == 0) {
-		if (answered(leg, answer) == NULL) {
-			outflow_init(&leg->out);
-			leg->checked = session_checked(s);
-			run(leg, clock_now_ns() - began);
-		}
+		if (answered(leg, &d) != NULL)
+			return;
+		outflow_init(&leg->out);
+		leg->checked = session_checked(s);
+		if (take_keys(leg, &d.talk, AUTH_CALLER))
+			run(leg, d.rtt_ns);
+		else
+			session_unwelcome(s, leg);
+		wipe_keys(leg);
 		return;
 	}
 	/* What accepts and hangs up is a tunnel with nothing behind it. */
@@ -780,7 +876,7 @@ dialler(void *argument)
 
 /* The connection that the listener handed over, if there is one. */
 static bool
-take_pending(struct leg *leg, struct hello *hello)
+take_pending(struct leg *leg, struct hello *hello, struct auth_talk *talk)
 {
 	struct session *s = leg->session;
 	bool there;
@@ -791,6 +887,7 @@ take_pending(struct leg *leg, struct hello *hello)
 		leg->fd = leg->pending_fd;
 		leg->pending_fd = -1;
 		*hello = leg->pending;
+		*talk = leg->pending_talk;
 		memcpy(leg->name, leg->pending_name, sizeof(leg->name));
 		atomic_fetch_and(&leg->due, ~DUE_CLOSE);
 		/* Under the same lock: at no moment does the session look at rest. */
@@ -800,12 +897,34 @@ take_pending(struct leg *leg, struct hello *hello)
 	return there;
 }
 
-static void
-serve(struct leg *leg, const struct hello *hello)
+/* WELCOME, and with a key the proof that it is ours. */
+static bool
+welcome(struct leg *leg, const struct hello *hello, struct auth_talk *talk)
 {
 	uint8_t greeting[FRAME_GREETING];
+	struct hello answer;
+	struct proof proof;
+
+	session_make_welcome(leg->session, hello, &answer);
+	hello_encode(&answer, greeting);
+	outflow_init(&leg->out);
+	outflow_greeting(leg, greeting);
+	if (leg->session->auth.given) {
+		auth_talk_add(talk, greeting);
+		memcpy(proof.session, hello->session, FRAME_ID);
+		if (!auth_prove(&leg->session->auth, talk, AUTH_LISTENER, proof.hmac))
+			return false;
+		proof_encode(&proof, greeting);
+		auth_talk_add(talk, greeting);
+		outflow_greeting(leg, greeting);
+	}
+	return take_keys(leg, talk, AUTH_LISTENER);
+}
+
+static void
+serve(struct leg *leg, const struct hello *hello, struct auth_talk *talk)
+{
 	struct net_info info;
-	struct hello welcome;
 
 	state_move(leg, LEG_GREETING);
 	leg->incarnation = hello->incarnation;
@@ -813,12 +932,10 @@ serve(struct leg *leg, const struct hello *hello)
 	leg->checked = session_checked(leg->session);
 	if (leg->tx != NULL && leg->session->options->congestion[0] != '\0')
 		net_congestion(leg->fd, leg->session->options->congestion);
-	session_make_welcome(leg->session, hello, &welcome);
-	hello_encode(&welcome, greeting);
-	outflow_init(&leg->out);
-	outflow_greeting(leg, greeting);
 	net_info(leg->fd, &info);
-	run(leg, info.rtt_us * 1000ULL);
+	if (welcome(leg, hello, talk))
+		run(leg, info.rtt_us * 1000ULL);
+	wipe_keys(leg);
 	close(leg->fd);
 	leg->fd = -1;
 	session_leg_busy(leg->session, false);
@@ -828,13 +945,14 @@ static void *
 called(void *argument)
 {
 	struct leg *leg = argument;
+	struct auth_talk talk;
 	struct hello hello;
 
 	while (!session_over(leg->session)) {
 		state_move(leg, LEG_PARKED);
 		wake_clear(&leg->wake);
-		if (take_pending(leg, &hello))
-			serve(leg, &hello);
+		if (take_pending(leg, &hello, &talk))
+			serve(leg, &hello, &talk);
 		else
 			park(leg, UINT64_MAX);
 	}

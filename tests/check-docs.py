@@ -311,6 +311,8 @@ def constants(text):
 TABLES = (
     ("hello_", "HELLO", "FRAME_GREETING"),
     ("refuse_", "REFUSE", "FRAME_GREETING"),
+    ("challenge_", "CHALLENGE", "FRAME_GREETING"),
+    ("proof_", "PROOF", "FRAME_GREETING"),
     ("frame_", "header of every frame", "FRAME_HEADER"),
     ("fin_", "payload of FIN", "FRAME_FIN_SIZE"),
     ("status_", "payload of STATUS", "FRAME_STATUS_SIZE"),
@@ -336,17 +338,22 @@ def compare_table(title, rows, length):
           "says %d" % (title, following, length))
 
 
-def accesses(body):
-    """(width, offset) of each integer that a function puts or gets."""
+def accesses(body, sizes):
+    """(width, offset) of what a function puts or gets: integers, and octets
+    whose number is a constant."""
     for width, offset in re.findall(
             r"\b(?:put|get)(16|32|64)\((?:out|in)(?: \+ (\d+))?[,)]", body):
         yield int(width) // 8, int(offset or 0)
+    for out, into, name in re.findall(
+            r"\bmemcpy\((?:out \+ (\d+), [^,]+|[^,]+, in \+ (\d+)), "
+            r"(FRAME_\w+)\)", body):
+        yield sizes.get(name, 0), int(out or into)
 
 
-def compare_accesses(function, title, rows, body):
+def compare_accesses(function, title, rows, body, sizes):
     spans = {first: last for first, last, _ in rows}
     seen = 0
-    for width, offset in accesses(body):
+    for width, offset in accesses(body, sizes):
         seen += 1
         check(spans.get(offset) == offset + width - 1,
               "frame.c: %s: octets %d-%d are no row of %s in frame.h" %
@@ -374,10 +381,10 @@ def check_frames(header, code):
             parts = re.split(r"\b(?:out|in) \+= %s" % constant,
                              functions.get(prefix + verb, ""))
             seen = compare_accesses(prefix + verb, title, tables[title],
-                                    parts[0])
+                                    parts[0], sizes)
             for part in parts[1:]:
                 compare_accesses(prefix + verb, entry, tables.get(entry, []),
-                                 part)
+                                 part, sizes)
             check(seen, "frame.c: %s%s: no offsets found" % (prefix, verb))
 
 

@@ -11,14 +11,18 @@ whole FILE all of it: a HELLO of another session
 reset      a connection that is reset at once
 flood N    N silent connections, each made again when it is closed, as fast
            as 50 in a second
+crowd N FILE  N connections, each made again when it is closed, as fast as 200
+           in a second: of four, one is silent, two say the HELLO in FILE, a
+           byte each second, and one says all of it and nothing after that
 capture FILE  the other way round: listens, and keeps what the first caller
            says first
 
 Says "connected" (capture: "listening on ADDRESS:PORT") on standard error, and
-stays until the other side closes; flood stays until it is killed.
+stays until the other side closes; flood and crowd stay until they are killed.
 """
 
 import random
+import resource
 import select
 import socket
 import struct
@@ -70,6 +74,53 @@ def flood(port, number):
                 return              # rx has ended
 
 
+def crowd(port, number, hello):
+    poll = select.poll()
+    people = {}                     # connection, what is still to be said
+    begun = 0
+
+    def add():
+        nonlocal begun
+        connection = socket.create_connection(("127.0.0.1", port))
+        poll.register(connection, select.POLLIN)
+        words = (b"", hello, hello, b"")[begun % 4]
+        if begun % 4 == 3:
+            connection.sendall(hello)
+        people[connection.fileno()] = [connection, words]
+        begun += 1
+
+    def leave(fd):
+        try:
+            if people[fd][0].recv(4096):
+                return              # a challenge, which nobody answers
+        except OSError:
+            pass
+        poll.unregister(fd)
+        people.pop(fd)[0].close()
+        time.sleep(0.005)
+        add()
+
+    for _ in range(number):
+        add()
+    say("connected")
+    spoken = 0.0
+    try:
+        while True:
+            for fd, _ in poll.poll(200):
+                leave(fd)
+            if time.monotonic() - spoken > 1:
+                spoken = time.monotonic()
+                say("%d of them in all" % begun)
+                for person in people.values():
+                    try:
+                        person[0].send(person[1][:1])
+                    except OSError:
+                        continue
+                    person[1] = person[1][1:]
+    except ConnectionRefusedError:
+        return                      # rx has ended
+
+
 def capture(path):
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -97,6 +148,11 @@ def main():
         return
     if kind == "flood":
         flood(port, int(sys.argv[3]))
+        return
+    if kind == "crowd":
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        crowd(port, int(sys.argv[3]), contents(sys.argv[4]))
         return
     connection = socket.create_connection(("127.0.0.1", port))
     connection.settimeout(PATIENCE_S)

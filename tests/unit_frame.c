@@ -179,12 +179,16 @@ static void
 check_alien(const uint8_t octets[FRAME_GREETING], bool version)
 {
 	enum greeting kind = greeting_kind(octets);
+	struct challenge c;
 	struct refuse r;
+	struct proof p;
 	struct hello h;
 
 	CHECK(kind == (version ? GREETING_VERSION : GREETING_ALIEN));
 	CHECK(hello_decode(&h, octets) != NULL);
 	CHECK(refuse_decode(&r, octets) != NULL);
+	CHECK(challenge_decode(&c, octets) != NULL);
+	CHECK(proof_decode(&p, octets) != NULL);
 }
 
 /* Every octet to every other value, so every bit by itself too. */
@@ -194,15 +198,23 @@ test_greeting_damage(void)
 	struct refuse r = { .reason = REFUSE_BUSY, .no_leg_ms = 77, .text = "for a while" };
 	uint8_t octets[FRAME_GREETING];
 	struct hello h = a_hello();
+	struct challenge c;
+	struct proof p;
 	unsigned i, k, v;
 
-	for (k = 0; k < 3; k++) {
+	fill(&c, sizeof(c));
+	fill(&p, sizeof(p));
+	for (k = 0; k < 5; k++) {
 		h.welcome = k == 1;
 		h.delivered = 0;
 		if (k < 2)
 			hello_encode(&h, octets);
-		else
+		else if (k == 2)
 			refuse_encode(&r, octets);
+		else if (k == 3)
+			challenge_encode(&c, octets);
+		else
+			proof_encode(&p, octets);
 		for (i = 0; i < FRAME_GREETING; i++) {
 			for (v = 1; v < 256; v++) {
 				octets[i] ^= (uint8_t)v;
@@ -308,7 +320,7 @@ test_refuse(void)
 
 	for (i = 0; i < ROUNDS; i++) {
 		memset(&r, 0, sizeof(r));
-		r.reason = (enum refusal)between(REFUSE_PHRASE, REFUSE_STALE);
+		r.reason = (enum refusal)between(REFUSE_PHRASE, REFUSE_KEY);
 		fill(r.session, sizeof(r.session));
 		r.no_leg_ms = between(0, UINT64_MAX);
 		text(r.text, i % (FRAME_REFUSE_TEXT + 1));
@@ -324,7 +336,7 @@ test_refuse(void)
 		octets[5] = (uint8_t)i;
 		seal(octets);
 		CHECK((refuse_decode(&back, octets) == NULL) ==
-		    (i >= REFUSE_PHRASE && i <= REFUSE_STALE));
+		    (i >= REFUSE_PHRASE && i <= REFUSE_KEY));
 	}
 	/* A text that fills its place has no zero behind it. */
 	octets[5] = REFUSE_BUSY;
@@ -335,15 +347,82 @@ test_refuse(void)
 	CHECK(refuse_decode(&back, octets) == NULL && strcmp(back.text, longer) == 0);
 }
 
+static void
+test_challenge(void)
+{
+	uint8_t octets[FRAME_GREETING];
+	struct challenge c, back;
+	unsigned i, v;
+
+	for (i = 0; i < ROUNDS; i++) {
+		fill(&c, sizeof(c));
+		memset(octets, 0xa5, sizeof(octets));
+		challenge_encode(&c, octets);
+		CHECK(greeting_kind(octets) == GREETING_CHALLENGE);
+		CHECK(challenge_decode(&back, octets) == NULL);
+		CHECK(memcmp(&c, &back, sizeof(c)) == 0);
+	}
+	memset(c.session, 0x51, sizeof(c.session));
+	memset(c.nonce, 0x52, sizeof(c.nonce));
+	challenge_encode(&c, octets);
+	CHECK(memcmp(octets, "VMch\001\000\000\200", 8) == 0);
+	CHECK(check_hex(octets + 8, "51515151515151515151515151515151"));
+	CHECK(check_hex(octets + 24, "52525252525252525252525252525252"));
+	for (i = 5; i < 124; i = i == 5 ? 40 : i + 1) {
+		for (v = 1; v < 256; v++) {
+			octets[i] = (uint8_t)v;
+			seal(octets);
+			CHECK(challenge_decode(&back, octets) != NULL);
+		}
+		octets[i] = 0;
+		seal(octets);
+		CHECK(challenge_decode(&back, octets) == NULL);
+	}
+}
+
+static void
+test_proof(void)
+{
+	uint8_t octets[FRAME_GREETING];
+	struct proof p, back;
+	unsigned i, v;
+
+	for (i = 0; i < ROUNDS; i++) {
+		fill(&p, sizeof(p));
+		memset(octets, 0xa5, sizeof(octets));
+		proof_encode(&p, octets);
+		CHECK(greeting_kind(octets) == GREETING_PROOF);
+		CHECK(proof_decode(&back, octets) == NULL);
+		CHECK(memcmp(&p, &back, sizeof(p)) == 0);
+	}
+	memset(p.session, 0x51, sizeof(p.session));
+	memset(p.hmac, 0x52, sizeof(p.hmac));
+	proof_encode(&p, octets);
+	CHECK(memcmp(octets, "VMpr\001\000\000\200", 8) == 0);
+	CHECK(check_hex(octets + 8, "51515151515151515151515151515151"));
+	CHECK(check_hex(octets + 24, "52525252525252525252525252525252"
+	    "52525252525252525252525252525252"));
+	for (i = 5; i < 124; i = i == 5 ? 56 : i + 1) {
+		for (v = 1; v < 256; v++) {
+			octets[i] = (uint8_t)v;
+			seal(octets);
+			CHECK(proof_decode(&back, octets) != NULL);
+		}
+		octets[i] = 0;
+		seal(octets);
+		CHECK(proof_decode(&back, octets) == NULL);
+	}
+}
+
 /* From its first octet on a stranger can be told; n is 1 to 128. */
 static void
 test_possible(void)
 {
-	static const char *const magic[] = { "VMhe", "VMwe", "VMno" };
+	static const char *const magic[] = { "VMhe", "VMwe", "VMno", "VMch", "VMpr" };
 	uint8_t octets[FRAME_GREETING], *own;
 	unsigned k, n, at;
 
-	for (k = 0; k < 3; k++) {
+	for (k = 0; k < 5; k++) {
 		for (n = 1; n <= FRAME_GREETING; n++) {
 			fill(octets, sizeof(octets));
 			memcpy(octets, magic[k], 4);
@@ -936,6 +1015,8 @@ main(int argc, char **argv)
 	test_hello_ranges();
 	test_features();
 	test_refuse();
+	test_challenge();
+	test_proof();
 	test_possible();
 	test_header();
 	test_header_damage();

@@ -412,6 +412,15 @@ test_reports(void)
 	bad("rx 1 interval 5", "interval|report FILE");
 	bad("rx 1 report", "report|FILE");
 	bad("rx 1 report _", "report|empty");
+	good("rx 1");
+	CHECK(o.key[0] == '\0');
+	good("rx 1 key /etc/k");
+	CHECK(strcmp(o.key, "/etc/k") == 0);
+	good("tx a 1 key k");
+	CHECK(strcmp(o.key, "k") == 0);
+	bad("rx 1 key", "key|FILE");
+	bad("rx 1 key _", "key|empty");
+	bad("rx 1 key a key b", "\"key\"|twice");
 	bad("rx 1 size 8388608T", "size|8388608T|0-8388607T");
 	bad("rx 1 size -1", "size|\"-1\"");
 	good("rx 1 size 8388607T");
@@ -496,7 +505,7 @@ test_random(uint64_t seed)
 	static const char *const pieces[] = { "tx", "rx", "from", "threads",
 	    "checkphrase", "checksum", "checksums", "window", "frame", "bind",
 	    "wait", "timeout", "verbose", "heartbeat", "chaos", "congestion",
-	    "quiet", "progress", "size", "report", "interval", "exec", "source",
+	    "quiet", "progress", "size", "report", "interval", "key", "exec", "source",
 	    "a", "::1", "[::1]", "1", "5", "64", "0", "64M", "4K", "abcd", "_",
 	    "-", "99999999999999999999", "%s%n", "\377" };
 	char line[2048];

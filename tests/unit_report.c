@@ -90,6 +90,7 @@ test_one_write(void)
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &most, sizeof(most));
 	r.fd = pair[0];
 	options.mode = OPTIONS_TX;
+	options.calls = true;
 	options.npaths = OPTIONS_PATHS_MAX;
 	for (unsigned i = 0; i < OPTIONS_PATHS_MAX; i++)
 		memset(options.paths[i].host, '\303', OPTIONS_TEXT_SIZE - 1);
