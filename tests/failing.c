@@ -4,8 +4,8 @@
  *
  *	FAILING_CALL	name of the call, as "recvmsg"
  *	FAILING_AT	which of those calls, from 1
- *	FAILING_WITH	the errno (of getaddrinfo: the code that it returns, with
- *			its sign), or "short": one octet is moved
+ *	FAILING_WITH	the errno (of getaddrinfo and getnameinfo: the code that
+ *			they return, with its sign), or "short": one octet is moved
  *	FAILING_NOTE	file to which "failed" is written when that happened
  *
  * Calls count when they come from the program itself, not from libraries that
@@ -30,6 +30,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -110,17 +111,22 @@ now(const char *name, const void *from, bool possible)
 	return true;
 }
 
-/* Neither an eventfd nor one octet can be short; and an eventfd has few errors. */
+/*
+ * Neither an eventfd nor one octet can be short; an eventfd has few errors; and
+ * what makes random octets never asks anybody to come again.
+ */
 static bool
 can(int fd, size_t n)
 {
 	struct stat st;
 	int error = errno;
-	bool event = fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == 0;
+	bool known = fstat(fd, &st) == 0;
 
 	errno = error;
-	if (event)
+	if (known && (st.st_mode & S_IFMT) == 0)
 		return with == EINTR;
+	if (known && S_ISCHR(st.st_mode) && with == EAGAIN)
+		return false;
 	return !cut_short || n > 1;
 }
 
@@ -351,6 +357,29 @@ getpeername(int fd, struct sockaddr *name, socklen_t *n)
 	if (now("getpeername", HERE, !cut_short))
 		FAIL(-1);
 	return REAL(getpeername)(fd, name, n);
+}
+
+int
+getnameinfo(const struct sockaddr *sa, socklen_t length, char *host, socklen_t hosts,
+    char *port, socklen_t ports, int flags)
+{
+	if (now("getnameinfo", HERE, !cut_short))
+		return with;
+	return REAL(getnameinfo)(sa, length, host, hosts, port, ports, flags);
+}
+
+int
+ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *argument;
+
+	va_start(ap, request);
+	argument = va_arg(ap, void *);
+	va_end(ap);
+	if (now("ioctl", HERE, !cut_short))
+		FAIL(-1);
+	return REAL(ioctl)(fd, request, argument);
 }
 
 int
