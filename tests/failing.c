@@ -24,6 +24,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,6 +37,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What glibc calls its own, so that finding others need not allocate. */
@@ -48,6 +50,7 @@ static unsigned long at;
 static int with;
 static bool cut_short;
 static uintptr_t begin, end;	/* the program's own text */
+static const char *note;
 static atomic_ulong count;
 
 static int
@@ -78,18 +81,20 @@ prepare(void)
 	with = cut_short ? 0 : atoi(how);
 	at = strtoul(when, NULL, 10);
 	dl_iterate_phdr(find_program, NULL);
+	note = getenv("FAILING_NOTE");
+	/* The commands that it starts are not tested. */
+	unsetenv("LD_PRELOAD");
 	wanted = getenv("FAILING_CALL");
 }
 
 static void
 tell(void)
 {
-	const char *path = getenv("FAILING_NOTE");
 	long fd;
 
-	if (path == NULL)
+	if (note == NULL)
 		return;
-	fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	fd = syscall(SYS_openat, AT_FDCWD, note, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (fd == -1)
 		return;
 	syscall(SYS_write, fd, "failed\n", (size_t)7);
@@ -398,6 +403,39 @@ eventfd(unsigned start, int flags)
 	if (now("eventfd", HERE, !cut_short))
 		FAIL(-1);
 	return ((function *)dlsym(RTLD_NEXT, "eventfd"))(start, flags);
+}
+
+int
+pipe(int fd[2])
+{
+	if (now("pipe", HERE, !cut_short))
+		FAIL(-1);
+	return REAL(pipe)(fd);
+}
+
+int
+posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	if (now("posix_spawnp", HERE, !cut_short))
+		return with;
+	return REAL(posix_spawnp)(pid, file, actions, attributes, argv, envp);
+}
+
+int
+waitid(idtype_t kind, id_t id, siginfo_t *info, int options)
+{
+	if (now("waitid", HERE, !cut_short))
+		FAIL(-1);
+	return REAL(waitid)(kind, id, info, options);
+}
+
+pid_t
+waitpid(pid_t pid, int *status, int options)
+{
+	if (now("waitpid", HERE, !cut_short))
+		FAIL(-1);
+	return REAL(waitpid)(pid, status, options);
 }
 
 int

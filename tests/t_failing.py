@@ -7,8 +7,8 @@ LIBRARY is failing.c, built; it is preloaded into the side that is tested, and
 tells in a file whether it came to pass. In "all", each call in FAULTS, on tx
 and on rx, fails with each of its errors at the first such call, at the second,
 and so on until there are no more; in a plain transfer from a pipe to a pipe, in
-a checked one from a file to a file, and in a longer one whose legs are reset
-all the time. "quick" takes a few of them.
+a checked one from a file to a file, in one between commands, and in a longer
+one whose legs are reset all the time. "quick" takes a few of them.
 
 Each run ends with the exact bytes and 0 at both ends, or with another status
 than 0 and with a message; always within its time, by itself, and what was
@@ -36,7 +36,8 @@ LONGER = 3000000    # of the transfer with resets
 LIMIT_S = 40.0      # of a run; the sides' own limits are these
 MOST = 2000         # calls of one kind in a run, far beyond what there are
 WORDS = ["wait", "3", "heartbeat", "3", "timeout"]
-TIMEOUTS_S = {"plain": "3", "checked": "3", "resets": "10"}
+TIMEOUTS_S = {"plain": "3", "checked": "3", "commands": "3",
+              "resets": "10"}
 # A reset takes with it what was not read, and slower legs have smaller frames:
 # with many more resets there is hardly any progress.
 RESETS = ["checksum", "frame", "128k", "chaos", "30:reset"]
@@ -70,6 +71,10 @@ FAULTS = {
     "shutdown": ["ENOTCONN"],
     "eventfd": ["EMFILE", "ENFILE", "ENOMEM"],
     "dup2": ["EBUSY"],
+    "pipe": ["EMFILE", "ENFILE"],
+    "posix_spawnp": ["EAGAIN", "ENOMEM"],
+    "waitid": ["EINTR"],
+    "waitpid": ["EINTR"],
     "close": ["EINTR", "EIO", "ENOSPC"],
     "fcntl": ["EMFILE", "EINVAL", "ENOMEM"],
     "open": ["EMFILE", "ENFILE", "ENOMEM", "EACCES"],
@@ -84,7 +89,7 @@ FAULTS = {
 # Whatever these say, it concerns one leg, which is made anew.
 ONE_LEG = {"send", "sendmsg", "recv", "recvmsg", "poll", "accept", "connect",
            "getpeername", "getnameinfo", "ioctl"}
-FORMS = ("plain", "checked", "resets")  # of the transfer
+FORMS = ("plain", "checked", "commands", "resets")  # of the transfer
 QUICK = {       # which of the calls, in the quick form; the errors take turns
     "malloc": (1, 2, 3, 5), "calloc": (1, 2, 3, 5), "fcntl": (1, 2, 4, 6, 9),
     "recvmsg": (1, 2, 4, 7), "sendmsg": (1, 2, 4, 7), "poll": (1, 3, 8),
@@ -116,7 +121,8 @@ class Fault:
     def must_be_survived(self):
         if self.error in ("EINTR", "short"):
             return True
-        if self.error == "EAGAIN" and self.call != "pthread_create":
+        if (self.error == "EAGAIN" and
+                self.call not in ("pthread_create", "posix_spawnp")):
             return True
         if self.side == "tx" and self.call in ("socket", "getaddrinfo"):
             return True
@@ -183,6 +189,10 @@ class Run:
         if self.fault.form == "checked":
             with open(self.path("out"), "wb") as out:
                 self.start("rx", ["rx", "0"] + self.words, subprocess.DEVNULL, out)
+        elif self.fault.form == "commands":
+            command = ["exec", "sh", "-c", "cat >\"$1\"", "sh", self.path("out")]
+            self.start("rx", ["rx", "0"] + self.words + command,
+                       subprocess.DEVNULL, subprocess.DEVNULL)
         else:
             p = self.start("rx", ["rx", "0"] + self.words, subprocess.DEVNULL,
                            subprocess.PIPE)
@@ -193,9 +203,12 @@ class Run:
         if self.fault.form == "resets":
             words += RESETS
         if self.fault.form == "checked":
+            words += ["checksum"]
+        if self.fault.form == "commands":
+            words += ["source", "cat", self.setting.input]
+        if self.fault.form in ("checked", "commands"):
             with open(self.setting.input, "rb") as source:
-                self.start("tx", words + ["checksum"], source,
-                           subprocess.DEVNULL)
+                self.start("tx", words, source, subprocess.DEVNULL)
         else:
             p = self.start("tx", words, subprocess.PIPE, subprocess.DEVNULL)
             self.thread(self.feed, p.stdin)
@@ -208,7 +221,9 @@ class Run:
             found = re.search(r"listening on .*:(\d+)$", self.said("rx"), re.M)
             if found:
                 return found.group(1)
-            if time.monotonic() - began > 0.5:
+            # Not one that it has only tried and will give up.
+            patience = 0.5 if "listening on" in self.said("rx") else 1.5
+            if time.monotonic() - began > patience:
                 number = listening(self.processes["rx"].pid)
                 if number:
                     return str(number)
@@ -238,7 +253,7 @@ class Run:
         if port:
             self.start_tx(port)
         late = self.wait()
-        if self.fault.form == "checked":
+        if os.path.exists(self.path("out")):
             with open(self.path("out"), "rb") as f:
                 self.got = f.read()
         self.fired = os.path.exists(self.path("note"))
@@ -259,7 +274,7 @@ class Run:
         for side, code in status.items():
             if code < 0:
                 return "%s died of signal %d" % (side, -code)
-            if code > 5:
+            if code > 6:
                 return "%s ended with %d" % (side, code)
             text = self.said(side)
             if "Assertion" in text:
