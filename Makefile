@@ -73,6 +73,10 @@ test-asan:
 test-tsan:
 	tests/other-build.sh tsan '-O1 -g -fsanitize=thread'
 
+# How many lines the suite runs, by gcov, in a tree of its own, too.
+coverage:
+	tests/coverage.sh
+
 bench: viamillipede $(TOOLS)
 	tests/bench.py
 

@@ -187,17 +187,6 @@ rx_new(struct session *session, int fd)
 	return rx;
 }
 
-void
-rx_free(struct rx *rx)
-{
-	order_free(&rx->order);
-	while (rx->pooled > 0)
-		pooled_free(rx->pool[--rx->pooled]);
-	lock_cond_free(&rx->work);
-	lock_free(&rx->lock);
-	free(rx);
-}
-
 /* Called by order.c under the lock, like everything that touches its books. */
 static void
 release_locked(struct order_buffer *buffer, void *cookie)

@@ -29,7 +29,6 @@ struct session;
 struct rx *rx_new(struct session *session, int fd);
 /* Starts the writer; 0, or an errno. */
 int rx_start(struct rx *rx);
-void rx_free(struct rx *rx);
 
 /* The handshake's result; before any leg joins.  What came before is forgotten. */
 void rx_agree(struct rx *rx, uint64_t window, uint32_t frame, bool checked);

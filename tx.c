@@ -131,15 +131,6 @@ tx_new(struct session *session, int fd, uint64_t window, bool all, uint32_t fram
 	return tx;
 }
 
-void
-tx_free(struct tx *tx)
-{
-	window_free(&tx->window);
-	lock_cond_free(&tx->room);
-	lock_free(&tx->lock);
-	free(tx);
-}
-
 /* Who is waited for; said after each change of what it is told by. */
 static void
 blame_locked(struct tx *tx)

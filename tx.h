@@ -29,8 +29,6 @@ struct tx *tx_new(struct session *session, int fd, uint64_t window, bool all, ui
     bool digest);
 /* Starts the reader; 0, or an errno. */
 int tx_start(struct tx *tx);
-/* No thread but the caller's may use it any more. */
-void tx_free(struct tx *tx);
 
 /* The handshake's result; before any leg joins. */
 void tx_agree(struct tx *tx, uint64_t window, uint32_t frame);

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Goal: while a session runs, another sender is refused at once with status 3,
-# and is told why; the session is not disturbed.
+# and is told why; the session is not disturbed. It is told, too, when that one
+# is without its network, and for how long.
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 
@@ -21,3 +22,22 @@ ended t 0
 ended r 0
 same "$T/in" "$T/out"
 told r 'busy\|another session\|refused'
+
+# One that waits for its network is told from one that runs.
+rx r >"$T/out"
+proxy p r
+source_of $size hold="9999999:$T/go" | tx t p
+rm "$T/go"
+arrived "$T/out" 9999999
+ask p accept refuse
+ask p reset both all
+told r 'no leg is up'
+let_pass 1
+echo other | tx other r
+ended other 3 5
+told other 'busy.*it has had no leg for [1-9][0-9]* s'
+ask p accept normal
+: >"$T/go"
+ended t 0
+ended r 0
+same "$T/in" "$T/out"

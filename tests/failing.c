@@ -4,8 +4,8 @@
  *
  *	FAILING_CALL	name of the call, as "recvmsg"
  *	FAILING_AT	which of those calls, from 1
- *	FAILING_WITH	the errno (of getaddrinfo: the code that it returns, with
- *			its sign), or "short": one octet is moved
+ *	FAILING_WITH	the errno (of getaddrinfo and getnameinfo: the code that
+ *			they return, with its sign), or "short": one octet is moved
  *	FAILING_NOTE	file to which "failed" is written when that happened
  *
  * Calls count when they come from the program itself, not from libraries that
@@ -24,17 +24,20 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What glibc calls its own, so that finding others need not allocate. */
@@ -47,6 +50,7 @@ static unsigned long at;
 static int with;
 static bool cut_short;
 static uintptr_t begin, end;	/* the program's own text */
+static const char *note;
 static atomic_ulong count;
 
 static int
@@ -77,18 +81,20 @@ prepare(void)
 	with = cut_short ? 0 : atoi(how);
 	at = strtoul(when, NULL, 10);
 	dl_iterate_phdr(find_program, NULL);
+	note = getenv("FAILING_NOTE");
+	/* The commands that it starts are not tested. */
+	unsetenv("LD_PRELOAD");
 	wanted = getenv("FAILING_CALL");
 }
 
 static void
 tell(void)
 {
-	const char *path = getenv("FAILING_NOTE");
 	long fd;
 
-	if (path == NULL)
+	if (note == NULL)
 		return;
-	fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	fd = syscall(SYS_openat, AT_FDCWD, note, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (fd == -1)
 		return;
 	syscall(SYS_write, fd, "failed\n", (size_t)7);
@@ -110,17 +116,22 @@ now(const char *name, const void *from, bool possible)
 	return true;
 }
 
-/* Neither an eventfd nor one octet can be short; and an eventfd has few errors. */
+/*
+ * Neither an eventfd nor one octet can be short; an eventfd has few errors; and
+ * what makes random octets never asks anybody to come again.
+ */
 static bool
 can(int fd, size_t n)
 {
 	struct stat st;
 	int error = errno;
-	bool event = fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == 0;
+	bool known = fstat(fd, &st) == 0;
 
 	errno = error;
-	if (event)
+	if (known && (st.st_mode & S_IFMT) == 0)
 		return with == EINTR;
+	if (known && S_ISCHR(st.st_mode) && with == EAGAIN)
+		return false;
 	return !cut_short || n > 1;
 }
 
@@ -354,6 +365,29 @@ getpeername(int fd, struct sockaddr *name, socklen_t *n)
 }
 
 int
+getnameinfo(const struct sockaddr *sa, socklen_t length, char *host, socklen_t hosts,
+    char *port, socklen_t ports, int flags)
+{
+	if (now("getnameinfo", HERE, !cut_short))
+		return with;
+	return REAL(getnameinfo)(sa, length, host, hosts, port, ports, flags);
+}
+
+int
+ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *argument;
+
+	va_start(ap, request);
+	argument = va_arg(ap, void *);
+	va_end(ap);
+	if (now("ioctl", HERE, !cut_short))
+		FAIL(-1);
+	return REAL(ioctl)(fd, request, argument);
+}
+
+int
 shutdown(int fd, int how)
 {
 	if (now("shutdown", HERE, !cut_short))
@@ -369,6 +403,39 @@ eventfd(unsigned start, int flags)
 	if (now("eventfd", HERE, !cut_short))
 		FAIL(-1);
 	return ((function *)dlsym(RTLD_NEXT, "eventfd"))(start, flags);
+}
+
+int
+pipe(int fd[2])
+{
+	if (now("pipe", HERE, !cut_short))
+		FAIL(-1);
+	return REAL(pipe)(fd);
+}
+
+int
+posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	if (now("posix_spawnp", HERE, !cut_short))
+		return with;
+	return REAL(posix_spawnp)(pid, file, actions, attributes, argv, envp);
+}
+
+int
+waitid(idtype_t kind, id_t id, siginfo_t *info, int options)
+{
+	if (now("waitid", HERE, !cut_short))
+		FAIL(-1);
+	return REAL(waitid)(kind, id, info, options);
+}
+
+pid_t
+waitpid(pid_t pid, int *status, int options)
+{
+	if (now("waitpid", HERE, !cut_short))
+		FAIL(-1);
+	return REAL(waitpid)(pid, status, options);
 }
 
 int

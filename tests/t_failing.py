@@ -5,9 +5,10 @@ usage: t_failing.py LIBRARY PROGRAM SCRATCH quick|all [WORKERS [CALL ...]]
 
 LIBRARY is failing.c, built; it is preloaded into the side that is tested, and
 tells in a file whether it came to pass. In "all", each call in FAULTS, on tx
-and on rx, in a plain transfer from a pipe to a pipe and in a checked one from a
-file to a file, fails with each of its errors at the first such call, at the
-second, and so on until there are no more. "quick" takes a few of them.
+and on rx, fails with each of its errors at the first such call, at the second,
+and so on until there are no more; in a plain transfer from a pipe to a pipe, in
+a checked one from a file to a file, in one between commands, and in a longer
+one whose legs are reset all the time. "quick" takes a few of them.
 
 Each run ends with the exact bytes and 0 at both ends, or with another status
 than 0 and with a message; always within its time, by itself, and what was
@@ -31,9 +32,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 SIZE = 300000
-LIMIT_S = 25.0      # of a run; the sides' own limits are 3 s each
+LONGER = 3000000    # of the transfer with resets
+LIMIT_S = 40.0      # of a run; the sides' own limits are these
 MOST = 2000         # calls of one kind in a run, far beyond what there are
-WORDS = ["timeout", "3", "wait", "3", "heartbeat", "3"]
+WORDS = ["wait", "3", "heartbeat", "3", "timeout"]
+TIMEOUTS_S = {"plain": "3", "checked": "3", "commands": "3",
+              "resets": "10"}
+# A reset takes with it what was not read, and slower legs have smaller frames:
+# with many more resets there is hardly any progress.
+RESETS = ["checksum", "frame", "128k", "chaos", "30:reset"]
 
 AGAIN = ["EINTR", "EAGAIN", "short"]
 GONE = ["ECONNRESET", "ETIMEDOUT", "EPIPE", "ENOBUFS", "ENOMEM"]
@@ -59,9 +66,15 @@ FAULTS = {
     "getsockopt": ["ENOPROTOOPT", "ENOBUFS"],
     "getsockname": ["ENOBUFS"],
     "getpeername": ["ENOTCONN", "ENOBUFS"],
+    "getnameinfo": ["EAI_AGAIN", "EAI_MEMORY", "EAI_FAIL"],
+    "ioctl": ["EINVAL", "ENOTTY"],
     "shutdown": ["ENOTCONN"],
     "eventfd": ["EMFILE", "ENFILE", "ENOMEM"],
     "dup2": ["EBUSY"],
+    "pipe": ["EMFILE", "ENFILE"],
+    "posix_spawnp": ["EAGAIN", "ENOMEM"],
+    "waitid": ["EINTR"],
+    "waitpid": ["EINTR"],
     "close": ["EINTR", "EIO", "ENOSPC"],
     "fcntl": ["EMFILE", "EINVAL", "ENOMEM"],
     "open": ["EMFILE", "ENFILE", "ENOMEM", "EACCES"],
@@ -75,7 +88,8 @@ FAULTS = {
 }
 # Whatever these say, it concerns one leg, which is made anew.
 ONE_LEG = {"send", "sendmsg", "recv", "recvmsg", "poll", "accept", "connect",
-           "getpeername"}
+           "getpeername", "getnameinfo", "ioctl"}
+FORMS = ("plain", "checked", "commands", "resets")  # of the transfer
 QUICK = {       # which of the calls, in the quick form; the errors take turns
     "malloc": (1, 2, 3, 5), "calloc": (1, 2, 3, 5), "fcntl": (1, 2, 4, 6, 9),
     "recvmsg": (1, 2, 4, 7), "sendmsg": (1, 2, 4, 7), "poll": (1, 3, 8),
@@ -85,14 +99,13 @@ QUICK = {       # which of the calls, in the quick form; the errors take turns
 
 
 class Fault:
-    def __init__(self, side, checked, call, error, at):
-        self.side, self.checked = side, checked
+    def __init__(self, side, form, call, error, at):
+        self.side, self.form = side, form
         self.call, self.error, self.at = call, error, at
 
     def __str__(self):
         return "%s, %s: %s %d: %s" % (
-            self.side, "checked" if self.checked else "plain", self.call,
-            self.at, self.error)
+            self.side, self.form, self.call, self.at, self.error)
 
     def environment(self, library, note):
         if self.error == "short":
@@ -108,7 +121,8 @@ class Fault:
     def must_be_survived(self):
         if self.error in ("EINTR", "short"):
             return True
-        if self.error == "EAGAIN" and self.call != "pthread_create":
+        if (self.error == "EAGAIN" and
+                self.call not in ("pthread_create", "posix_spawnp")):
             return True
         if self.side == "tx" and self.call in ("socket", "getaddrinfo"):
             return True
@@ -122,6 +136,10 @@ class Run:
         self.setting, self.fault = setting, fault
         self.base = os.path.join(setting.scratch, name)
         os.mkdir(self.base)
+        self.data = setting.data
+        if fault.form == "resets":
+            self.data = setting.longer
+        self.words = WORDS + [TIMEOUTS_S[fault.form]]
         self.got = bytearray()
         self.threads, self.processes = [], {}
         self.wrong, self.mixed = None, False
@@ -151,7 +169,7 @@ class Run:
 
     def feed(self, pipe):
         try:
-            pipe.write(self.setting.data)
+            pipe.write(self.data)
         except OSError:
             pass
         try:
@@ -168,20 +186,29 @@ class Run:
         pipe.close()
 
     def start_rx(self):
-        if self.fault.checked:
+        if self.fault.form == "checked":
             with open(self.path("out"), "wb") as out:
-                self.start("rx", ["rx", "0"] + WORDS, subprocess.DEVNULL, out)
+                self.start("rx", ["rx", "0"] + self.words, subprocess.DEVNULL, out)
+        elif self.fault.form == "commands":
+            command = ["exec", "sh", "-c", "cat >\"$1\"", "sh", self.path("out")]
+            self.start("rx", ["rx", "0"] + self.words + command,
+                       subprocess.DEVNULL, subprocess.DEVNULL)
         else:
-            p = self.start("rx", ["rx", "0"] + WORDS, subprocess.DEVNULL,
+            p = self.start("rx", ["rx", "0"] + self.words, subprocess.DEVNULL,
                            subprocess.PIPE)
             self.thread(self.take, p.stdout)
 
     def start_tx(self, port):
-        words = ["tx", "127.0.0.1", port, "threads", "2"] + WORDS
-        if self.fault.checked:
+        words = ["tx", "127.0.0.1", port, "threads", "2"] + self.words
+        if self.fault.form == "resets":
+            words += RESETS
+        if self.fault.form == "checked":
+            words += ["checksum"]
+        if self.fault.form == "commands":
+            words += ["source", "cat", self.setting.input]
+        if self.fault.form in ("checked", "commands"):
             with open(self.setting.input, "rb") as source:
-                self.start("tx", words + ["checksum"], source,
-                           subprocess.DEVNULL)
+                self.start("tx", words, source, subprocess.DEVNULL)
         else:
             p = self.start("tx", words, subprocess.PIPE, subprocess.DEVNULL)
             self.thread(self.feed, p.stdin)
@@ -194,7 +221,9 @@ class Run:
             found = re.search(r"listening on .*:(\d+)$", self.said("rx"), re.M)
             if found:
                 return found.group(1)
-            if time.monotonic() - began > 0.5:
+            # Not one that it has only tried and will give up.
+            patience = 0.5 if "listening on" in self.said("rx") else 1.5
+            if time.monotonic() - began > patience:
                 number = listening(self.processes["rx"].pid)
                 if number:
                     return str(number)
@@ -224,7 +253,7 @@ class Run:
         if port:
             self.start_tx(port)
         late = self.wait()
-        if self.fault.checked:
+        if os.path.exists(self.path("out")):
             with open(self.path("out"), "rb") as f:
                 self.got = f.read()
         self.fired = os.path.exists(self.path("note"))
@@ -241,11 +270,11 @@ class Run:
 
     def judge(self):
         status = {side: p.returncode for side, p in self.processes.items()}
-        exact = bytes(self.got) == self.setting.data
+        exact = bytes(self.got) == self.data
         for side, code in status.items():
             if code < 0:
                 return "%s died of signal %d" % (side, -code)
-            if code > 5:
+            if code > 6:
                 return "%s ended with %d" % (side, code)
             text = self.said(side)
             if "Assertion" in text:
@@ -256,7 +285,7 @@ class Run:
                 return "%s ended with %d without a word" % (side, code)
             if code == 0 and not exact:
                 return "%s ended with 0, but the bytes are not all there" % side
-        if not self.setting.data.startswith(bytes(self.got)):
+        if not self.data.startswith(bytes(self.got)):
             return "what was written is not what was sent"
         if "tx" not in status:
             return "" if status["rx"] != 0 else "rx ended with 0, too early"
@@ -298,8 +327,9 @@ class Setting:
         self.scratch = scratch
         self.limit = LIMIT_S * slow
         # No part of it is like another, and it needs no seed.
-        self.data = b"".join(b"%08x" % (n * 2654435761 % 2**32)
-                             for n in range(SIZE // 8))
+        self.longer = b"".join(b"%08x" % (n * 2654435761 % 2**32)
+                               for n in range(LONGER // 8))
+        self.data = self.longer[:SIZE]
         self.input = os.path.join(scratch, "input")
         with open(self.input, "wb") as f:
             f.write(self.data)
@@ -310,6 +340,7 @@ class Tally:
         self.lock = threading.Lock()
         self.runs = self.survived = self.mixed = self.names = 0
         self.most = {}
+        self.ended = {}
         self.wrong = []
 
     def name(self):
@@ -331,18 +362,21 @@ class Tally:
                 return
             self.runs += 1
             self.mixed += run.mixed
-            self.survived += all(p.returncode == 0
-                                 for p in run.processes.values())
+            good = all(p.returncode == 0 for p in run.processes.values())
+            self.survived += good
             key = (fault.side, fault.call)
+            if not good:
+                times = self.ended.setdefault(key, {})
+                times[fault.error] = times.get(fault.error, 0) + 1
             self.most[key] = max(self.most.get(key, 0), fault.at)
 
 
-def series(setting, tally, side, checked, call, error):
+def series(setting, tally, side, form, call, error):
     """At the first call, the second ... the last."""
     missed, at = 0, 0
     while missed < 2 and at < MOST:
         at += 1
-        run = Run(setting, Fault(side, checked, call, error, at), tally.name())
+        run = Run(setting, Fault(side, form, call, error, at), tally.name())
         run.go()
         tally.add(run)
         missed = 0 if run.fired else missed + 1
@@ -368,21 +402,27 @@ def main():
         for call in calls:
             for side in ("tx", "rx"):
                 if how == "all":
-                    for checked in (False, True):
+                    for form in FORMS:
                         for error in FAULTS[call]:
                             jobs.append(pool.submit(series, setting, tally, side,
-                                                    checked, call, error))
+                                                    form, call, error))
                     continue
                 for at in QUICK.get(call, (1, 2)):
                     error = FAULTS[call][turn % len(FAULTS[call])]
+                    form = FORMS[turn % len(FORMS)]
+                    if call == "splice":
+                        form = "plain"      # nothing else does it
                     jobs.append(pool.submit(once, setting, tally, Fault(
-                        side, turn % 2 == 1, call, error, at)))
+                        side, form, call, error, at)))
                     turn += 1
         for job in jobs:
             job.result()
     for call in calls:
         print("%-16s tx %4d  rx %4d" % (call, tally.most.get(("tx", call), 0),
                                        tally.most.get(("rx", call), 0)))
+    for (side, call), times in sorted(tally.ended.items()):
+        print("not survived: %s %s: %s" % (side, call, ", ".join(
+            "%s (%d)" % pair for pair in sorted(times.items()))))
     print("%d runs in %.0f s: %d survived, %d failed and said so, %d wrong; "
           "in %d rx had all of it and tx could not learn of it" % (
               tally.runs, time.monotonic() - began, tally.survived,

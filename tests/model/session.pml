@@ -1,6 +1,6 @@
 /*
  * The session protocol as a model for Spin, searched exhaustively by
- * tests/87-model.sh.
+ * tests/long/model.sh, and within smaller bounds by tests/87-model.sh.
  *
  * A sender and a receiver, two legs, a stream of FRAMES frames, a window of
  * WINDOW.  A leg's connection is a queue in each direction.  It may die at any
@@ -16,13 +16,14 @@
  *  1. Each frame is written once, in order, and is what was read: WRITE.  Both
  *     sides keep frames in WINDOW slots that are used again, so a slot that is
  *     given up too early shows.
- *  2. Nothing is sent beyond the credit or acknowledged that was not sent, and
- *     no BYE comes before DONE was said: the assertions in TAKE and HEAR.
+ *  2. Nothing is sent beyond the credit, only what has arrived is acknowledged,
+ *     and no BYE comes before DONE was said: the assertions in TAKE, ACKNOWLEDGE,
+ *     RECEIVED and DELIVERED.
  *  3. The sender ends with 0 only when all was written and closed: HEAR, DONE.
- *  4. Both ends come to their end, from every state in which the deaths are used
- *     up: init ends only when both have, so for Spin a state where nothing can go
- *     on before that is an invalid end state; and `steps' counts up with every
- *     step of a search for cycles, see there.
+ *  4. Whenever a leg comes back, both ends come to their end: init ends only when
+ *     both have, so for Spin a state where nothing can go on before that is an
+ *     invalid end state; and a search for cycles, of any kind, finds none, so
+ *     every run gets to where nothing can go on.
  *
  * Which code each part mirrors; a step is what one thread does under one lock:
  *	ACKNOWLEDGE, RECEIVED, DELIVERED, LEG_DOWN, SEND	window.c: acknowledge,
@@ -43,11 +44,13 @@
  * tests/simulation.c drives order.c through; FAIL; timeouts; another receiver;
  * and the choice of the leg: here any may take what there is.
  *
- * What only keeps the search small: the source is always ahead; a leg's counts
- * are kept relative to what the sender has confirmed; a HELLO that will be
- * refused as stale is gone at once; what the receiver says waits while something
- * is under way on that leg, and something on the other leg is overtaken
- * OVERTAKES times.
+ * What only keeps the search small: the source is always ahead; the first STATUS
+ * comes with the first WELCOME; a HELLO that will be refused as stale is gone at
+ * once; a leg's counts are kept relative to what the sender has confirmed, and a
+ * flight whose frame is acknowledged otherwise is not counted any more (FORGET);
+ * what would change nothing when it is read is not kept under way (SIFT, STALE);
+ * FIN is not said to a receiver that has it; and the receiver speaks on a leg
+ * again when what it said there was read.  Cycles are looked for without copies.
  *
  * BUG, from 1 to 7, seeds a bug that has to be found:
  *	1	an acknowledgement counts whatever its incarnation
@@ -70,9 +73,6 @@
 #ifndef COPIES
 #define COPIES	1
 #endif
-#ifndef OVERTAKES
-#define OVERTAKES	1
-#endif
 #ifndef QUEUE
 #define QUEUE	2	/* frames under way on one leg */
 #endif
@@ -91,7 +91,6 @@ chan fwd[2] = [QUEUE] of { mtype, byte, byte };
 mtype back[2] = NONE;
 byte told[2];			/* of a STATUS: delivered */
 byte told_inc[4], told_got[4];	/* and by leg; of word w on leg l: 2 * w + l */
-byte deaths[2], overtakes;
 
 /* The sender. */
 byte base, next, end_, limit, delivered;
@@ -99,7 +98,7 @@ byte acked, lost;		/* bits by frame */
 byte slot[WINDOW];		/* what was read */
 byte up[2];			/* 0 gone for good, 1 greeting, 2 up */
 byte inc[2];			/* incarnation of the newest dial */
-byte flight[2 * FLIGHTS];	/* frame, +16 when it was copied, +32 when a copy */
+byte flight[2 * FLIGHTS];	/* frames that were cut for a leg, in order */
 byte flights[2];
 bool fin_said[2], bye_due[2];
 byte copies;
@@ -108,8 +107,7 @@ bool tx_done, tx_over;
 /* The receiver. */
 byte backlog[2];		/* bits by incarnation: HELLOs that nobody has read */
 byte rx_inc[2];			/* newest incarnation that was accepted */
-bool rx_up[2];
-byte got[2];			/* frames on this incarnation, without the confirmed */
+byte got[2];			/* frames on it, without the confirmed */
 bool done_due[2];
 byte cursor;
 byte stored;			/* bits by frame */
@@ -117,20 +115,66 @@ byte kept[WINDOW];
 bool fin_seen, rx_done, rx_over;
 
 /* Of one step only, so no part of a state. */
-hidden byte j, s, n;
+hidden byte j, k, m, n, s;
 hidden mtype kind;
 hidden byte a, b;
 
 /* Both ends hold the leg's newest connection. */
-#define JOINED(l)	(up[l] != 0 && rx_up[l] && rx_inc[l] == inc[l])
+#define JOINED(l)	(up[l] == 2 && rx_inc[l] == inc[l])
+#define FLIGHT(l, k)	flight[(l) * FLIGHTS + (k)]
+#define ACKNOWLEDGED(f)	((f) < base || (acked & BIT(f)) != 0)
+#define ARRIVED(f)	((f) < cursor || (stored & BIT(f)) != 0)
 
-/* Frame s has arrived. */
+/* What is under way on leg l and would change nothing is not kept. */
+inline SIFT(l)
+{
+	m = len(fwd[l]);
+	for (n : 1 .. m) {
+		fwd[l]?kind,a,b;
+		if
+		:: kind == DATA && ARRIVED(a) && (!JOINED(l) || ACKNOWLEDGED(a))
+		:: kind == FIN && fin_seen
+		:: else -> fwd[l]!kind,a,b
+		fi
+	}
+}
+
+/*
+ * Frame s is acknowledged, wherever it went: no leg has it any more, nor counts
+ * it.  The first got[] flights are those that the receiver has counted.
+ */
+inline FORGET(l)
+{
+	k = flights[l];
+	do
+	:: k > 0 ->
+		k--;
+		if
+		:: FLIGHT(l, k) == s ->
+			for (n : k .. FLIGHTS - 2) {
+				FLIGHT(l, n) = FLIGHT(l, n + 1)
+			}
+			FLIGHT(l, FLIGHTS - 1) = 0;
+			flights[l]--;
+			if :: got[l] > k -> got[l]-- :: else fi;
+			if :: told_got[l] > k -> told_got[l]-- :: else fi;
+			if :: told_got[2 + l] > k -> told_got[2 + l]-- :: else fi
+		:: else
+		fi
+	:: else -> break
+	od;
+	SIFT(l)
+}
+
 inline ACKNOWLEDGE()
 {
 	if
-	:: s >= base ->
+	:: !ACKNOWLEDGED(s) ->
+		assert(ARRIVED(s));
 		lost = lost & ~BIT(s);
 		acked = acked | BIT(s);
+		FORGET(0);
+		FORGET(1);
 		do
 		:: base < FRAMES && (acked & BIT(base)) != 0 ->
 			acked = acked & ~BIT(base);
@@ -141,38 +185,16 @@ inline ACKNOWLEDGE()
 	fi
 }
 
-/* The first flight of leg j is confirmed; whoever counts them counts one less. */
-inline CONFIRM()
-{
-	s = flight[j * FLIGHTS] % 16;
-	ACKNOWLEDGE();
-	for (n : 0 .. FLIGHTS - 2) {
-		flight[j * FLIGHTS + n] = flight[j * FLIGHTS + n + 1]
-	}
-	flight[j * FLIGHTS + FLIGHTS - 1] = 0;
-	flights[j]--;
-	if
-	:: rx_inc[j] == inc[j] && got[j] > 0 -> got[j]--
-	:: else
-	fi;
-	for (n : 0 .. 1) {
-		if
-		:: back[n] == STATUS && told_inc[2 * n + j] == inc[j] &&
-		    told_got[2 * n + j] > 0 -> told_got[2 * n + j]--
-		:: else
-		fi
-	}
-}
-
 /* The receiver's count on leg j, of word w. */
 inline RECEIVED(w)
 {
 	if
 	:: up[j] == 2 && (told_inc[2 * w + j] == inc[j] || BUG == 1) ->
-		a = told_got[2 * w + j];
-		assert(a <= flights[j] || BUG == 1);
+		assert(told_got[2 * w + j] <= flights[j] || BUG == 1);
 		do
-		:: a > 0 && flights[j] > 0 -> CONFIRM(); a--
+		:: told_got[2 * w + j] > 0 && flights[j] > 0 ->
+			s = FLIGHT(j, 0);
+			ACKNOWLEDGE()
 		:: else -> break
 		od
 	:: else
@@ -224,25 +246,32 @@ inline LEG_DOWN(l)
 	for (n : 0 .. FLIGHTS - 1) {
 		if
 		:: n < flights[l] && BUG != 2 ->
-			s = flight[l * FLIGHTS + n] % 16;
-			if
-			:: s >= base && (acked & BIT(s)) == 0 -> lost = lost | BIT(s)
-			:: else
-			fi
+			lost = lost | BIT(FLIGHT(l, n))
 		:: else
 		fi
 	}
 	NO_FLIGHTS(l);
-	fin_said[l] = (BUG == 7 && fin_said[l]);
+	fin_said[l] = ((BUG == 7 && fin_said[l]) || (fin_seen && !rx_done));
 	bye_due[l] = 0;
+	if
+	:: BUG != 1 ->
+		/* The incarnation that these are of is not looked for any more. */
+		got[l] = 0;
+		told_inc[l] = 0; told_got[l] = 0;
+		told_inc[2 + l] = 0; told_got[2 + l] = 0
+	:: else
+	fi;
 	UNSAY(l);
-	DIAL(l)
+	DIAL(l);
+	if
+	:: !rx_done -> SIFT(l)
+	:: else
+	fi
 }
 
-/* Leg l is down for the receiver. */
-inline RX_DOWN(l)
+/* What the receiver has not read of leg l is lost. */
+inline UNREAD(l)
 {
-	rx_up[l] = 0; got[l] = 0; done_due[l] = 0;
 	do
 	:: len(fwd[l]) > 0 -> fwd[l]?kind,a,b
 	:: else -> break
@@ -250,16 +279,13 @@ inline RX_DOWN(l)
 	a = 0
 }
 
-/* Frame s goes out on leg l as one more flight; f is 32 for a copy. */
-inline SEND(l, f)
+/* Frame s goes out on leg l as one more flight. */
+inline SEND(l)
 {
 	assert(flights[l] < FLIGHTS);
-	flight[l * FLIGHTS + flights[l]] = s + f;
+	flight[l * FLIGHTS + flights[l]] = s;
 	flights[l]++;
-	if
-	:: JOINED(l) -> fwd[l]!DATA,s,slot[s % WINDOW]
-	:: else		/* into nothing */
-	fi;
+	fwd[l]!DATA,s,slot[s % WINDOW];
 	if
 	:: BUG == 5 -> ACKNOWLEDGE()
 	:: else
@@ -267,29 +293,21 @@ inline SEND(l, f)
 }
 
 /*
- * Flight k of the other leg may be copied to leg l.  The first that may be is,
- * when there is a hole that others wait behind, or nothing else to send.
+ * The oldest flight of the other leg may be copied to leg l when there is a hole
+ * that others wait behind, or nothing else to send.
  */
-#define FLIGHT(l, k)	flight[(l) * FLIGHTS + (k)]
-#define MAY_COPY(l, k)	(flights[OTHER(l)] > k && FLIGHT(OTHER(l), k) < 16 && \
-	FLIGHT(OTHER(l), k) >= base && (acked & BIT(FLIGHT(OTHER(l), k))) == 0)
 #define LULL(l)		(acked != 0 || next == limit || (next == FRAMES && fin_said[l]))
+#define MAY_COPY(l)	(copies < COPIES && LULL(l) && flights[OTHER(l)] > 0)
 
-inline COPY(l, k)
-{
-	copies++;
-	s = FLIGHT(OTHER(l), k);
-	FLIGHT(OTHER(l), k) = s + 16;
-	SEND(l, 32)
-}
-
-#define ROOM(l)		(!JOINED(l) || len(fwd[l]) < QUEUE)
-#define SENDS(l)	(up[l] == 2 && !tx_done && ROOM(l))
+#define ROOM(l)		(up[l] == 2 && len(fwd[l]) < QUEUE)
+#define SENDS(l)	(ROOM(l) && !rx_done)
 #define IDLE(l)		(SENDS(l) && lost == 0)
-#define SAYS(l)		(JOINED(l) && up[l] == 2 && !rx_over && back[l] == NONE && \
-	(overtakes < OVERTAKES || back[OTHER(l)] == NONE))
+#define SAYS(l)		(JOINED(l) && !rx_over && back[l] == NONE)
 /* The sender does not know it yet. */
-#define NEWS		(cursor + WINDOW > limit || got[0] > 0 || got[1] > 0)
+#define NEWS		(!rx_done && (cursor + WINDOW > limit || got[0] > 0 || got[1] > 0))
+
+/* Leg 0 is the one that is accepted first; otherwise it is like the other. */
+#define READS(l)	(!rx_over && (l == 0 || rx_inc[0] != 0))
 
 inline READ()
 {
@@ -306,26 +324,35 @@ inline ACCEPT(l, k)
 	backlog[l] = backlog[l] & ~BIT(k);
 	if
 	:: k > rx_inc[l] || BUG == 3 ->
-		RX_DOWN(l);
-		rx_inc[l] = k; rx_up[l] = 1;
+		UNREAD(l);
+		rx_inc[l] = k; got[l] = 0;
 		backlog[l] = (BUG == 3 -> backlog[l] : backlog[l] & ~(BIT(k) - 1));
 		done_due[l] = (rx_done && BUG != 6);
 		if
-		:: JOINED(l) -> up[l] = 2; bye_due[l] = tx_done	/* WELCOME */
+		:: k == inc[l] && !tx_over -> up[l] = 2; bye_due[l] = tx_done	/* WELCOME */
 		:: else
 		fi
 	:: else
 	fi
 }
 
-/* The stream is complete: it is closed, and every leg has DONE to say. */
+/*
+ * The stream is complete: it is closed, and every leg has DONE to say.  What the
+ * sender's window does from now on is of no effect, so it is left out.
+ */
 inline FINISH()
 {
 	if
 	:: fin_seen && !rx_done && (cursor == FRAMES ||
 	    (BUG == 4 && stored == BIT(FRAMES) - BIT(cursor))) ->
 		rx_done = 1;
-		done_due[0] = rx_up[0]; done_due[1] = rx_up[1]
+		done_due[0] = (rx_inc[0] != 0); done_due[1] = (rx_inc[1] != 0);
+		NO_FLIGHTS(0); NO_FLIGHTS(1);
+		UNREAD(0); UNREAD(1);
+		acked = 0; lost = 0;
+		base = FRAMES; next = FRAMES; delivered = FRAMES; limit = FRAMES + WINDOW;
+		copies = 0;
+		fin_said[0] = 0; fin_said[1] = 0; got[0] = 0; got[1] = 0
 	:: else
 	fi
 }
@@ -336,16 +363,19 @@ inline TAKE(l)
 	if
 	:: kind == DATA ->
 		assert(a < cursor + WINDOW && a < FRAMES);
-		got[l] = got[l] + JOINED(l);	/* otherwise nobody hears of it */
+		got[l] = got[l] + (JOINED(l) || BUG == 1);	/* otherwise nobody looks */
 		if
 		:: a >= cursor && (stored & BIT(a)) == 0 ->
 			stored = stored | BIT(a);
-			kept[a % WINDOW] = b
+			kept[a % WINDOW] = b;
+			SIFT(OTHER(l))
 		:: else
 		fi
 	:: kind == FIN ->
 		assert(a == FRAMES);
 		fin_seen = 1;
+		fin_said[0] = 1; fin_said[1] = 1;
+		SIFT(0); SIFT(1);
 		FINISH()
 	:: kind == BYE ->
 		assert(rx_done);
@@ -355,13 +385,29 @@ inline TAKE(l)
 
 inline SAY(l, what)
 {
-	overtakes = overtakes + (back[OTHER(l)] != NONE);
 	back[l] = what;
 	if
 	:: what == STATUS ->
 		told[l] = cursor;
-		told_inc[2 * l] = rx_inc[0]; told_got[2 * l] = got[0];
-		told_inc[2 * l + 1] = rx_inc[1]; told_got[2 * l + 1] = got[1]
+		told_inc[2 * l] = (got[0] > 0 -> rx_inc[0] : 0);
+		told_got[2 * l] = got[0];
+		told_inc[2 * l + 1] = (got[1] > 0 -> rx_inc[1] : 0);
+		told_got[2 * l + 1] = got[1]
+	:: else
+	fi
+}
+
+/* Of word w, the sender knows this much already; perhaps all of it. */
+inline STALE(w)
+{
+	if
+	:: back[w] == STATUS ->
+		told[w] = (told[w] < delivered -> delivered : told[w]);
+		if
+		:: told[w] + WINDOW <= limit && told_got[2 * w] == 0 &&
+		    told_got[2 * w + 1] == 0 -> UNSAY(w)
+		:: else
+		fi
 	:: else
 	fi
 }
@@ -372,10 +418,11 @@ inline HEAR(l)
 	:: back[l] == STATUS ->
 		assert(up[l] == 2);
 		if
-		:: !tx_done ->
+		:: !rx_done ->
 			j = 0; RECEIVED(l);
 			j = 1; RECEIVED(l);
 			DELIVERED(told[l]);
+			STALE(OTHER(l));
 			READ()
 		:: else
 		fi
@@ -385,9 +432,7 @@ inline HEAR(l)
 		if
 		:: !tx_done ->
 			tx_done = 1;
-			bye_due[0] = (up[0] == 2); bye_due[1] = (up[1] == 2);
-			/* The window is of no interest any more. */
-			NO_FLIGHTS(0); NO_FLIGHTS(1); acked = 0; lost = 0
+			bye_due[0] = (up[0] == 2); bye_due[1] = (up[1] == 2)
 		:: else
 		fi
 	fi;
@@ -398,17 +443,16 @@ inline HEAR(l)
 proctype leg(byte l)
 {
 end:	do
-	/* It dies, and the sender is the first to see it; or it sees it later. */
-	:: d_step { up[l] != 0 && deaths[l] < DEATHS && !(rx_inc[l] == inc[l] && !rx_up[l]) ->
-		deaths[l]++; LEG_DOWN(l) }
-	:: d_step { up[l] != 0 && rx_inc[l] == inc[l] && !rx_up[l] -> LEG_DOWN(l) }
-	/* So with the receiver. */
-	:: d_step { JOINED(l) && deaths[l] < DEATHS -> deaths[l]++; RX_DOWN(l) }
-	:: d_step { rx_up[l] && !JOINED(l) -> RX_DOWN(l) }
+	/*
+	 * It dies.  What the receiver has not read by then it may read or not.  (Had
+	 * the receiver been first to see it, that would be as if it read no more.)
+	 */
+	:: d_step { !tx_done && inc[l] <= DEATHS -> LEG_DOWN(l) }
+	:: d_step { !JOINED(l) && len(fwd[l]) > 0 -> UNREAD(l) }
 	/* The backlog is read in any order. */
-	:: d_step { !rx_over && (backlog[l] & BIT(1)) != 0 -> ACCEPT(l, 1) }
-	:: d_step { !rx_over && (backlog[l] & BIT(2)) != 0 -> ACCEPT(l, 2) }
-	:: d_step { !rx_over && (backlog[l] & BIT(3)) != 0 -> ACCEPT(l, 3) }
+	:: d_step { READS(l) && (backlog[l] & BIT(1)) != 0 -> ACCEPT(l, 1) }
+	:: d_step { READS(l) && (backlog[l] & BIT(2)) != 0 -> ACCEPT(l, 2) }
+	:: d_step { READS(l) && (backlog[l] & BIT(3)) != 0 -> ACCEPT(l, 3) }
 	/* The sender sends what was lost, what is new, FIN, a copy; in the end BYE. */
 	:: d_step { SENDS(l) && lost != 0 ->
 		s = 0;
@@ -417,29 +461,18 @@ end:	do
 		:: else -> break
 		od;
 		lost = lost & ~BIT(s);
-		SEND(l, 0) }
-	:: d_step { IDLE(l) && next < end_ && next < limit -> s = next; next++; SEND(l, 0) }
+		SEND(l) }
+	:: d_step { IDLE(l) && next < end_ && next < limit -> s = next; next++; SEND(l) }
 	:: d_step { IDLE(l) && next == FRAMES && !fin_said[l] ->
-		fin_said[l] = 1;
-		if
-		:: JOINED(l) -> fwd[l]!FIN,FRAMES,0
-		:: else
-		fi }
-	:: d_step { IDLE(l) && copies < COPIES && LULL(l) && MAY_COPY(l, 0) -> COPY(l, 0) }
-	:: d_step { IDLE(l) && copies < COPIES && LULL(l) && !MAY_COPY(l, 0) &&
-	    MAY_COPY(l, 1) -> COPY(l, 1) }
-	:: d_step { up[l] == 2 && bye_due[l] && ROOM(l) ->
-		bye_due[l] = 0;
-		if
-		:: JOINED(l) -> fwd[l]!BYE,0,0
-		:: else
-		fi }
+		fin_said[l] = 1; fwd[l]!FIN,FRAMES,0 }
+	:: d_step { IDLE(l) && MAY_COPY(l) -> copies++; s = FLIGHT(OTHER(l), 0); SEND(l) }
+	:: d_step { bye_due[l] && ROOM(l) -> bye_due[l] = 0; fwd[l]!BYE,0,0 }
 	/* The receiver reads; and says what is new, then its verdict. */
-	:: d_step { rx_up[l] && !rx_over && len(fwd[l]) > 0 -> TAKE(l) }
-	:: d_step { SAYS(l) && NEWS && !tx_done -> SAY(l, STATUS) }
+	:: d_step { !rx_over && len(fwd[l]) > 0 -> TAKE(l) }
+	:: d_step { SAYS(l) && NEWS -> SAY(l, STATUS) }
 	:: d_step { SAYS(l) && done_due[l] -> done_due[l] = 0; SAY(l, DONE) }
 	/* The sender reads. */
-	:: d_step { up[l] != 0 && back[l] != NONE -> HEAR(l) }
+	:: d_step { back[l] != NONE -> HEAR(l) }
 	od
 }
 
@@ -449,6 +482,7 @@ init
 	d_step {
 		back[0] = NONE; back[1] = NONE;
 		DIAL(0); DIAL(1);
+		limit = WINDOW;
 		READ()
 	}
 	run leg(0);
@@ -466,8 +500,7 @@ init
 	/* The sender's farewell is over, whatever of it was said; so are its legs. */
 	:: d_step { tx_done && !tx_over ->
 		tx_over = 1;
-		LEG_DOWN(0); LEG_DOWN(1);
-		backlog[0] = 0; backlog[1] = 0 }
+		LEG_DOWN(0); LEG_DOWN(1) }
 	/* BYE was lost, and the receiver has kept its verdict for long enough. */
 	:: d_step { tx_over && rx_done && !rx_over && len(fwd[0]) == 0 && len(fwd[1]) == 0 ->
 		rx_over = 1 }

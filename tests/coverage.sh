@@ -1,0 +1,65 @@
+#!/bin/sh
+# How many lines of the program its tests run: builds it for gcov in a tree of
+# its own, build/coverage, runs the suite there, and prints the share of each
+# file and of all. What was not run is listed in build/coverage/uncovered.
+# `make coverage` is made of this; it fails below 90 percent. A test that fails
+# is shown, but does not make this fail: such a build writes files when it ends,
+# and one that limits the size of files ends it there.
+#
+# The unit tests count, too. What a process that was killed has run is not known.
+#
+# Environment: TESTS and TEST_SLOW, as tests/other-build.sh has them.
+
+set -eu
+cd "${0%/*}/.."
+LEAST=90
+
+# What was counted is written at the end of a process, unless a signal or _exit
+# ends it: then here.
+rm -rf build/coverage
+mkdir -p build
+cat >build/coverage.h <<'EOF'
+#include <signal.h>
+#include <unistd.h>
+extern void __gcov_dump(void);
+#define raise(number)	(__gcov_dump(), raise(number))
+#define _exit(status)	(__gcov_dump(), _exit(status))
+EOF
+tests/other-build.sh coverage "-O0 -g --coverage -fprofile-update=atomic \
+    -include $PWD/build/coverage.h" gcc || echo "coverage: tests failed, see above"
+
+cd build/coverage
+gcov ./*.c >gcov.log 2>&1 || {
+	tail -n 20 gcov.log
+	echo "tests/coverage.sh: gcov failed" >&2
+	exit 1
+}
+# A line of gcov's: how often it was run, its number, its text; "#####" is never
+# and "-" is nothing to run.
+rm -f uncovered
+for source in ./*.c; do
+	awk -v name="${source#./}" '
+	function flush() {
+		if (from)
+			print name ":" from (to > from ? "-" to : "") >>"uncovered"
+		from = 0
+	}
+	{
+		count = $0; sub(/:.*/, "", count); gsub(/[ *]/, "", count)
+		line = $0; sub(/^[^:]*:/, "", line); line += 0
+	}
+	line == 0 || count == "-"	{ next }
+	{ all++ }
+	count ~ /^[#=]+$/		{ if (!from) from = line; to = line; next }
+	{ run++; flush() }
+	END {
+		flush()
+		printf "%5.1f %% of %4d  %s\n", all ? 100 * run / all : 100, all, name
+	}' "$source.gcov"
+done | tee files
+awk -v least=$LEAST '
+	{ all += $4; run += $1 * $4 / 100 }
+	END {
+		printf "%5.1f %% of %4d lines in all\n", 100 * run / all, all
+		exit 100 * run / all < least
+	}' files
