@@ -36,7 +36,6 @@
 struct tx_path {
 	struct tune tune;
 	uint64_t octets;	/* received by way of it, in all */
-	uint64_t rtt_ns;
 };
 
 /* [I] immutable, [w] under lock, [r] the reader only. */
@@ -433,6 +432,19 @@ guess_locked(struct tx *tx, unsigned number)
 	pace_guess(&tx->pace[number], rate);
 }
 
+/* What the window is to know of a leg that is up, or of which the receiver spoke. */
+static void
+judge_locked(struct tx *tx, unsigned n, bool moved, uint64_t now)
+{
+	struct window_leg *leg = &tx->window.leg[n];
+	uint64_t late = 4 * tx->pace[n].rtt_ns;
+
+	leg->late_ns = late < LATE_LEAST_NS ? LATE_LEAST_NS : late;
+	leg->rate = pace_mean(&tx->pace[n]);
+	if (moved)
+		leg->moved_ns = now;
+}
+
 bool
 tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 {
@@ -448,10 +460,10 @@ tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 		tx->leg[n] = leg;
 		tx->idle[n] = tx->called[n] = tx->leaving[n] = false;
 		tx->home[n] = (uint16_t)leg->path;
-		tx->path[leg->path].rtt_ns = rtt_ns;
 		if (leg->path >= tx->paths)
 			tx->paths = leg->path + 1;
 		guess_locked(tx, n);
+		judge_locked(tx, n, false, 0);
 		rank_locked(tx, n);
 	}
 	lock_drop(&tx->lock);
@@ -497,25 +509,18 @@ tx_leave(struct tx *tx, struct leg *leg)
 
 /* The receiver's words */
 
-static void
-late_locked(struct tx *tx, unsigned n)
-{
-	uint64_t late = 4 * tx->pace[n].rtt_ns;
-
-	tx->window.leg[n].late_ns = late < LATE_LEAST_NS ? LATE_LEAST_NS : late;
-}
-
 static const char *
 entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_t *gain,
     bool *failed)
 {
 	const struct status_entry *e;
 	const char *why;
-	uint64_t n;
+	uint64_t n, before;
 	unsigned i;
 
 	for (i = 0; i < status->count; i++) {
 		e = &status->entry[i];
+		before = tx->window.leg[e->leg].received;
 		why = window_received(&tx->window, e->leg, e->incarnation, e->received, &n,
 		    failed);
 		if (why != NULL)
@@ -526,7 +531,7 @@ entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_
 		    tx->window.leg[e->leg].incarnation == e->incarnation)
 			pace_received(&tx->pace[e->leg], e->received,
 			    window_in_flight(&tx->window, e->leg), now);
-		late_locked(tx, e->leg);
+		judge_locked(tx, e->leg, tx->window.leg[e->leg].received != before, now);
 	}
 	return NULL;
 }
@@ -609,6 +614,21 @@ most_locked(struct tx *tx)
 		tx->path[tx->home[tx->rank[i]]].tune.most = tx->place[tx->rank[i]] + 1u;
 }
 
+/* The least of its legs': what joins a queue sees a longer one. */
+static uint64_t
+path_rtt_locked(const struct tx *tx, unsigned path)
+{
+	uint64_t rtt = UINT64_MAX;
+	unsigned i, n;
+
+	for (i = 0; i < tx->ranked; i++) {
+		n = tx->rank[i];
+		if (tx->home[n] == path && tx->pace[n].rtt_ns < rtt)
+			rtt = tx->pace[n].rtt_ns;
+	}
+	return rtt == UINT64_MAX ? 0 : rtt;
+}
+
 bool
 tx_tune(struct tx *tx, unsigned wanted[], unsigned n)
 {
@@ -626,7 +646,7 @@ tx_tune(struct tx *tx, unsigned wanted[], unsigned n)
 		most_locked(tx);
 	for (i = 0; i < paths; i++) {
 		why[i] = tune_step(&tx->path[i].tune, tx->path[i].octets, limited,
-		    tx->path[i].rtt_ns, now);
+		    path_rtt_locked(tx, i), now);
 		if (i < n && wanted[i] < tx->path[i].tune.legs) {
 			wanted[i] = tx->path[i].tune.legs;
 			changed = true;
