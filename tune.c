@@ -50,7 +50,7 @@ static void
 undo(struct tune *t)
 {
 	if (t->fewer)
-		t->legs *= 2;
+		t->legs = 2 * t->legs < t->most ? 2 * t->legs : t->most;
 	else
 		t->legs = t->legs / 2 > 0 ? t->legs / 2 : 1;
 }
@@ -134,6 +134,8 @@ tune_step(struct tune *t, uint64_t octets, bool limited, uint64_t rtt_ns, uint64
 	uint64_t rate;
 
 	if (t->since_ns == 0) {
+		if (rtt_ns == 0)
+			return NULL;
 		begin(t, octets, rtt_ns, now_ns);
 		return NULL;
 	}

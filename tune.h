@@ -61,8 +61,8 @@ void tune_init(struct tune *t, unsigned legs, unsigned most);
 
 /*
  * Now: `octets' were moved on the path in all, `limited' says that data waited
- * for its legs ever since the last call.  Returns what was decided and why,
- * otherwise NULL.
+ * for its legs ever since the last call.  A round trip of 0 is not known yet.
+ * Returns what was decided and why, otherwise NULL.
  */
 const char *tune_step(struct tune *t, uint64_t octets, bool limited, uint64_t rtt_ns,
     uint64_t now_ns);

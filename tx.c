@@ -432,6 +432,21 @@ guess_locked(struct tx *tx, unsigned number)
 	pace_guess(&tx->pace[number], rate);
 }
 
+/* The least of its legs': what joins a queue sees a longer one. */
+static uint64_t
+path_rtt_locked(const struct tx *tx, unsigned path)
+{
+	uint64_t rtt = UINT64_MAX;
+	unsigned i, n;
+
+	for (i = 0; i < tx->ranked; i++) {
+		n = tx->rank[i];
+		if (tx->home[n] == path && tx->pace[n].rtt_ns < rtt)
+			rtt = tx->pace[n].rtt_ns;
+	}
+	return rtt == UINT64_MAX ? 0 : rtt;
+}
+
 /* What the window is to know of a leg that is up, or of which the receiver spoke. */
 static void
 judge_locked(struct tx *tx, unsigned n, bool moved, uint64_t now)
@@ -449,6 +464,7 @@ bool
 tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 {
 	unsigned n = leg->number;
+	uint64_t least;
 	bool good;
 
 	lock_take(&tx->lock);
@@ -456,7 +472,9 @@ tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 	if (good) {
 		if (tx->home[n] != leg->path)
 			pace_init(&tx->pace[n]);
-		pace_restart(&tx->pace[n], rtt_ns, clock_now_ns());
+		least = path_rtt_locked(tx, leg->path);
+		pace_restart(&tx->pace[n], least != 0 && least < rtt_ns ? least : rtt_ns,
+		    clock_now_ns());
 		tx->leg[n] = leg;
 		tx->idle[n] = tx->called[n] = tx->leaving[n] = false;
 		tx->home[n] = (uint16_t)leg->path;
@@ -612,21 +630,6 @@ most_locked(struct tx *tx)
 		tx->path[i].tune.most = 1;
 	for (i = 0; i < tx->ranked; i++)
 		tx->path[tx->home[tx->rank[i]]].tune.most = tx->place[tx->rank[i]] + 1u;
-}
-
-/* The least of its legs': what joins a queue sees a longer one. */
-static uint64_t
-path_rtt_locked(const struct tx *tx, unsigned path)
-{
-	uint64_t rtt = UINT64_MAX;
-	unsigned i, n;
-
-	for (i = 0; i < tx->ranked; i++) {
-		n = tx->rank[i];
-		if (tx->home[n] == path && tx->pace[n].rtt_ns < rtt)
-			rtt = tx->pace[n].rtt_ns;
-	}
-	return rtt == UINT64_MAX ? 0 : rtt;
 }
 
 bool

@@ -12,7 +12,6 @@
 
 #define MS	UINT64_C(1000000)
 #define STEP	(100 * MS)
-#define FIRST	(1100 * MS)		/* the first step */
 
 static struct tune t;
 static uint64_t now, octets, random_state;
@@ -29,7 +28,7 @@ runs(uint64_t ms, bool limited, uint64_t rtt_ns, uint64_t (*rate)(unsigned legs)
 		octets += rate(t.legs) / 10;
 		before = t.legs;
 		if (tune_step(&t, octets, limited, rtt_ns, now) == NULL)
-			CHECK(t.legs == before || !limited || now == FIRST);
+			CHECK(t.legs == before || !limited || t.since_ns == now);
 		changes += t.legs != before;
 		CHECK(t.legs >= 1 && t.legs <= t.most);
 	}
@@ -186,6 +185,12 @@ test_far(void)
 	CHECK(share(8, 80 * MS, fat) >= 90);
 	starts(2);
 	CHECK(share(2, 80 * MS, fat) == 100);
+	/* How far away it is turns out later. */
+	starts(16);
+	runs(1000, true, 0, flat);
+	CHECK(t.legs == 1);
+	runs(100, true, 40 * MS, flat);
+	CHECK(t.legs == 4);
 	/* What one connection carries anywhere is left to one. */
 	starts(16);
 	CHECK(share(1, 9 * MS, trickle) == 100);
