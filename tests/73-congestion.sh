@@ -10,6 +10,7 @@ list=/proc/sys/net/ipv4/tcp_available_congestion_control
 _status=0
 "$V" tx 127.0.0.1 9 congestion frobnicate </dev/null >"$T/nothing" 2>"$T/usage.err" || _status=$?
 [ $_status -eq 2 ] || fail "an unknown name: status $_status"
+# shellcheck disable=SC2013
 for name in $(cat $list) frobnicate; do
 	grep -q "'frobnicate'.*[ :]$name\|$name' is not known" "$T/usage.err" ||
 	    fail "$name is not told: $(cat "$T/usage.err")"
@@ -26,6 +27,7 @@ all_use()
 size=3000000
 data $size >"$T/in"
 tried=0
+# shellcheck disable=SC2013
 for name in $(cat $list); do
 	rx r >"$T/out"
 	rm -f "$T/go"
