@@ -31,7 +31,7 @@ UNITS = build/unit_auth build/unit_blame build/unit_chaos build/unit_command bui
 	build/unit_events build/unit_frame build/unit_lock build/unit_log build/unit_lookup build/unit_options \
 	build/unit_order build/unit_pace build/unit_path build/unit_progress build/unit_pulse \
 	build/unit_ranges build/unit_report build/unit_sha256 build/unit_siphash \
-	build/unit_stats build/unit_window
+	build/unit_stats build/unit_tune build/unit_window
 
 TOOLS = build/wanem build/bench_source build/bench_sink build/bench_splice build/bench_copy \
 	build/simulation
@@ -135,6 +135,8 @@ build/unit_siphash: tests/unit_siphash.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_siphash.c $(LIB) $(LDLIBS)
 build/unit_stats: tests/unit_stats.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_stats.c $(LIB) $(LDLIBS)
+build/unit_tune: tests/unit_tune.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_tune.c $(LIB) $(LDLIBS)
 build/unit_window: tests/unit_window.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_window.c $(LIB) $(LDLIBS)
 

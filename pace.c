@@ -97,6 +97,17 @@ pace_guess(struct pace *p, uint64_t rate)
 		sample(p, rate / 2);
 }
 
+uint64_t
+pace_mean(const struct pace *p)
+{
+	unsigned n = p->at < PACE_SAMPLES ? p->at : PACE_SAMPLES, i;
+	uint64_t sum = 0;
+
+	for (i = 0; i < n; i++)
+		sum += p->sample[i];
+	return n == 0 ? 0 : sum / n;
+}
+
 void
 pace_received(struct pace *p, uint64_t received, uint64_t in_flight, uint64_t now_ns)
 {

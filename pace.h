@@ -43,6 +43,8 @@ void pace_begin(struct pace *p, uint64_t received, uint64_t now_ns);
 void pace_rtt(struct pace *p, uint64_t rtt_ns);
 /* The connection is gone: what can be learned of its last moments is. */
 void pace_end(struct pace *p, uint64_t received, uint64_t now_ns);
+/* The mean of the last samples, octets a second; 0 = none yet. */
+uint64_t pace_mean(const struct pace *p);
 /* Nothing is known of this leg: another of its path goes at `rate'. */
 void pace_guess(struct pace *p, uint64_t rate);
 

@@ -37,7 +37,6 @@
 struct tx_path {
 	struct tune tune;
 	uint64_t octets;	/* received by way of it, in all */
-	uint64_t rtt_ns;
 };
 
 /* [I] immutable, [w] under lock, [r] the reader only. */
@@ -442,10 +441,39 @@ guess_locked(struct tx *tx, unsigned number)
 	pace_guess(&tx->pace[number], rate);
 }
 
+/* The least of its legs': what joins a queue sees a longer one. */
+static uint64_t
+path_rtt_locked(const struct tx *tx, unsigned path)
+{
+	uint64_t rtt = UINT64_MAX;
+	unsigned i, n;
+
+	for (i = 0; i < tx->ranked; i++) {
+		n = tx->rank[i];
+		if (tx->home[n] == path && tx->pace[n].rtt_ns < rtt)
+			rtt = tx->pace[n].rtt_ns;
+	}
+	return rtt == UINT64_MAX ? 0 : rtt;
+}
+
+/* What the window is to know of a leg that is up, or of which the receiver spoke. */
+static void
+judge_locked(struct tx *tx, unsigned n, bool moved, uint64_t now)
+{
+	struct window_leg *leg = &tx->window.leg[n];
+	uint64_t late = 4 * tx->pace[n].rtt_ns;
+
+	leg->late_ns = late < LATE_LEAST_NS ? LATE_LEAST_NS : late;
+	leg->rate = pace_mean(&tx->pace[n]);
+	if (moved)
+		leg->moved_ns = now;
+}
+
 bool
 tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 {
 	unsigned n = leg->number;
+	uint64_t least;
 	bool good;
 
 	lock_take(&tx->lock);
@@ -453,14 +481,16 @@ tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 	if (good) {
 		if (tx->home[n] != leg->path)
 			pace_init(&tx->pace[n]);
-		pace_restart(&tx->pace[n], rtt_ns, clock_now_ns());
+		least = path_rtt_locked(tx, leg->path);
+		pace_restart(&tx->pace[n], least != 0 && least < rtt_ns ? least : rtt_ns,
+		    clock_now_ns());
 		tx->leg[n] = leg;
 		tx->idle[n] = tx->called[n] = tx->leaving[n] = false;
 		tx->home[n] = (uint16_t)leg->path;
-		tx->path[leg->path].rtt_ns = rtt_ns;
 		if (leg->path >= tx->paths)
 			tx->paths = leg->path + 1;
 		guess_locked(tx, n);
+		judge_locked(tx, n, false, 0);
 		rank_locked(tx, n);
 	}
 	lock_drop(&tx->lock);
@@ -506,25 +536,18 @@ tx_leave(struct tx *tx, struct leg *leg)
 
 /* The receiver's words */
 
-static void
-late_locked(struct tx *tx, unsigned n)
-{
-	uint64_t late = 4 * tx->pace[n].rtt_ns;
-
-	tx->window.leg[n].late_ns = late < LATE_LEAST_NS ? LATE_LEAST_NS : late;
-}
-
 static const char *
 entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_t *gain,
     bool *failed)
 {
 	const struct status_entry *e;
 	const char *why;
-	uint64_t n;
+	uint64_t n, before;
 	unsigned i;
 
 	for (i = 0; i < status->count; i++) {
 		e = &status->entry[i];
+		before = tx->window.leg[e->leg].received;
 		why = window_received(&tx->window, e->leg, e->incarnation, e->received, &n,
 		    failed);
 		if (why != NULL)
@@ -535,7 +558,7 @@ entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_
 		    tx->window.leg[e->leg].incarnation == e->incarnation)
 			pace_received(&tx->pace[e->leg], e->received,
 			    window_in_flight(&tx->window, e->leg), now);
-		late_locked(tx, e->leg);
+		judge_locked(tx, e->leg, tx->window.leg[e->leg].received != before, now);
 	}
 	return NULL;
 }
@@ -635,7 +658,7 @@ tx_tune(struct tx *tx, unsigned wanted[], unsigned n)
 		most_locked(tx);
 	for (i = 0; i < paths; i++) {
 		why[i] = tune_step(&tx->path[i].tune, tx->path[i].octets, limited,
-		    tx->path[i].rtt_ns, now);
+		    path_rtt_locked(tx, i), now);
 		if (i < n && wanted[i] < tx->path[i].tune.legs) {
 			wanted[i] = tx->path[i].tune.legs;
 			changed = true;

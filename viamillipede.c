@@ -312,6 +312,9 @@ check_options(struct session *s)
 		    o->congestion, names);
 		return -1;
 	}
+	if (s->sender && s->paths.count > s->paths.legs)
+		log_line(LOG_LOSS, "%u paths for %u leg%s: a leg whose path does not answer tries the next",
+		    s->paths.count, s->paths.legs, s->paths.legs == 1 ? "" : "s");
 	if (s->chaos.every != 0)
 		log_line(LOG_LOSS, "chaos: every %llu frames, seed %llu",
 		    (unsigned long long)s->chaos.every, (unsigned long long)s->chaos.seed);

@@ -289,6 +289,7 @@ window_leg_up(struct window *w, unsigned number, uint32_t incarnation)
 	}
 	leg->up = true;
 	leg->fin_sent = false;
+	leg->rate = leg->moved_ns = 0;
 	leg->incarnation = incarnation;
 	leg->cut = leg->received = 0;
 	leg->head = leg->count = 0;
@@ -352,6 +353,8 @@ flight_add(struct window_leg *leg, const struct window_flight *f)
 		leg->head = 0;
 		leg->size *= 2;
 	}
+	if (leg->count == 0)
+		leg->moved_ns = f->sent_ns;
 	leg->ring[(leg->head + leg->count++) & (leg->size - 1)] = *f;
 	leg->cut += f->length;
 	return 0;
@@ -485,16 +488,45 @@ take_fresh(struct window *w, unsigned leg, uint32_t most, uint64_t now_ns,
 	return 0;
 }
 
+/* How long a leg takes to bring so many octets. */
+static uint64_t
+takes_ns(const struct window_leg *leg, uint64_t octets)
+{
+	return octets * 1000000 / (leg->rate / 1000 + 1);
+}
+
+/*
+ * Will what a leg has in flight, up to the last of so many octets, arrive long
+ * after what another is given now?  A leg that is silent is believed to remain so
+ * for as long as it has been.
+ */
+static bool
+overtakes(const struct window_leg *other, const struct window_leg *leg, uint64_t octets,
+    uint64_t now_ns)
+{
+	uint64_t needs = leg->late_ns / 4, remains = now_ns - other->moved_ns;
+
+	if (other->rate == 0)
+		return true;
+	if (leg->rate != 0)
+		needs += takes_ns(leg, leg->cut - leg->received);
+	if (remains < takes_ns(other, octets))
+		remains = takes_ns(other, octets);
+	return remains > 2 * needs;
+}
+
 /*
  * The flight of another leg that is to be copied: the lowest in the stream
- * that is late, not acknowledged through another leg and not copied yet.  It may
- * be a copy itself: where that went may have turned out to be slow as well.
+ * that is late, not acknowledged through another leg and not copied yet, if a copy
+ * comes much earlier.  It may be a copy itself: where that went may have turned
+ * out to be slow as well.
  */
 static struct window_flight *
 late_flight(struct window *w, unsigned number, uint64_t now_ns)
 {
 	struct window_flight *best = NULL, *f;
 	struct window_leg *leg;
+	uint64_t octets, late;
 	unsigned i;
 	size_t k;
 
@@ -502,12 +534,20 @@ late_flight(struct window *w, unsigned number, uint64_t now_ns)
 		leg = &w->leg[i];
 		if (i == number || !leg->up || leg->late_ns == 0)
 			continue;
+		octets = 0;
+		late = leg->late_ns;
+		/* Of what was never measured little is believed. */
+		if (leg->rate == 0 && w->leg[number].late_ns != 0 && w->leg[number].late_ns < late)
+			late = w->leg[number].late_ns;
 		for (k = 0; k < leg->count && k < COPY_LOOK; k++) {
 			f = &leg->ring[(leg->head + k) & (leg->size - 1)];
-			if (now_ns - f->sent_ns < leg->late_ns)
+			octets += f->length;
+			if (now_ns - f->sent_ns < late)
 				break;
 			if (f->copied == f->length || f->seq + f->length <= w->base ||
 			    ranges_covers(&w->acked, f->seq, f->seq + f->length))
+				continue;
+			if (!overtakes(leg, &w->leg[number], octets, now_ns))
 				continue;
 			if (best == NULL || f->seq < best->seq)
 				best = f;
@@ -555,7 +595,7 @@ window_take(struct window *w, unsigned number, uint32_t most, bool copies, uint6
 		return take_lost(w, number, most, now_ns, out);
 	}
 	/* A hole that much waits for behind is filled before anything new is sent. */
-	if (copies && ranges_total(&w->acked) > w->reach / 8) {
+	if (copies && ranges_total(&w->acked) > w->reach / 4) {
 		if (take_copy(w, number, most, now_ns, out, kind) == -1)
 			return -1;
 		if (*kind != WINDOW_NONE)

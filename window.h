@@ -62,7 +62,9 @@ struct window_leg {
 	uint32_t incarnation;
 	uint64_t cut;		/* octets cut for this incarnation */
 	uint64_t received;	/* of them acknowledged by the receiver's count */
-	uint64_t late_ns;	/* a flight older than this is late */
+	uint64_t late_ns;	/* a flight older than this is late; 0 = none is */
+	uint64_t rate;		/* octets a second lately; 0 = unknown */
+	uint64_t moved_ns;	/* when it was seen to make progress, or began to send */
 	struct window_flight *ring;	/* size is a power of two */
 	size_t size;
 	size_t head;

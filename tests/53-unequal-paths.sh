@@ -1,6 +1,7 @@
 #!/bin/sh
 # Goal: fault 8. Three paths of 20, 10 and 3 Mbit/s with 20, 80 and 200 ms carry
-# one stream together, exactly, at well over what the best of them can.
+# one stream together, exactly, at well over what the best of them can, and hardly a
+# frame is sent twice for that.
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 # shellcheck source=tests/n_lab.sh
@@ -10,7 +11,7 @@ lab 20M/20ms,10M/80ms,3M/200ms
 size=40000000
 data $size >"$T/in"
 lab_rx r >"$T/out"
-lab_tx t r '0 1 2' <"$T/in"
+lab_tx t r '0 1 2' report "$T/report" <"$T/in"
 arrived "$T/out" 8000000
 read_clock
 began=$NOW
@@ -22,5 +23,9 @@ exact 20
 for path in 0 1 2; do
 	fired $path ab out_bytes 1000000
 done
+never_said t 'lost'
+again=$(reported "$T/report" resent_bytes)
+echo "$again octets were sent twice"
+[ "$again" -le $((size / 20)) ] || fail "too much was sent twice: $again"
 # A program made slow by what watches it is not judged by its speed.
 [ "${TEST_SLOW:-1}" -gt 1 ] || [ $rate -ge 22000 ] || fail "no faster than one path"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Several paths, unequal and lossy: viamillipede beside others.
 
-usage: tests/bench_wan.py [--quick] [--only a,c,...] [--programs NAME,...]
+usage: tests/bench_wan.py [--quick] [--only a,c,...] [--tools NAME,...]
                           [--congestion NAME] [--seconds N] [--skip N]
                           [--program PATH] [--words 'WORD ...'] [--logs DIR]
-                          [--svg FILE] [--seed N] [--list]
+                          [--svg FILE] [--seed N] [--no-calibration] [--list]
 
 Runs each program over each scenario on the emulated network (netlab.py), one
 after the other; a Markdown table on standard output says what the application
@@ -344,6 +344,7 @@ class Result:
     core: float                 # of the emulator
     pause: float = None         # longest time at under a tenth of it
     twice: float = None         # octets sent again, as a share
+    load: float = 0.0           # of the machine at the end, by the last minute
     note: str = ''
 
 
@@ -422,6 +423,7 @@ def run_one(scenario, name, args):
                 raise
         result = evaluate(lab, scenario, args, samples, measured)
         result.note = note
+        result.load = os.getloadavg()[0]
         result.pause = longest_pause(samples)
         if name == 'ours' and not note:
             result.twice = program.twice()
@@ -705,18 +707,19 @@ def run_scenario(scenario, names, args):
             notes[name] = str(e)
     for name in names:
         if name not in results:
-            print('| %s %s | %s | | | | | | | | %s |' % (
+            print('| %s %s | %s | | | | | | | | | %s |' % (
                 scenario.name, scenario.text, name, notes[name]))
             continue
         r = results[name]
         remarks = [t for t in (judge(scenario, name, results), notes[name])
                    if t]
-        print('| %s %s | %s | %.1f | %.3f | %.1f | %s | %s | %s | %.2f | %s |' % (
+        print('| %s %s | %s | %.1f | %.3f | %.1f | %s | %s | %s | %.2f | %.1f '
+              '| %s |' % (
             scenario.name, scenario.text, name, r.rate * 8e-6, r.share,
             r.wire * 8e-6,
             ' / '.join('%.0f' % (100 * p) for p in r.paths),
             '' if r.twice is None else '%.1f' % (100 * r.twice),
-            '' if r.pause is None else '%.1f' % r.pause, r.core,
+            '' if r.pause is None else '%.1f' % r.pause, r.core, r.load,
             '; '.join(remarks)))
     sys.stdout.flush()
     return ({n: r.samples for n, r in results.items()},
@@ -729,7 +732,8 @@ def arguments():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--quick', action='store_true', help='10 s instead of 30')
     p.add_argument('--only', default='a,b,c,d,e,f,g,h', metavar='a,c,...')
-    p.add_argument('--programs', default=','.join(PROGRAMS))
+    p.add_argument('--tools', '--programs', dest='programs',
+                   default=','.join(PROGRAMS), metavar='NAME,...')
     p.add_argument('--congestion', metavar='NAME')
     p.add_argument('--seconds', type=int)
     p.add_argument('--skip', type=int)
@@ -777,8 +781,8 @@ def run_all(args, scenarios, names, wanted):
     rows, failed = [], False
     if scenarios:
         print('\n| scenario | program | Mbit/s | share | on the wire | by path, % | '
-              'sent twice, % | longest pause, s | emulator, cores | |')
-        print('|---|---|---|---|---|---|---|---|---|---|')
+              'sent twice, % | longest pause, s | emulator, cores | load | |')
+        print('|---|---|---|---|---|---|---|---|---|---|---|')
     for s in scenarios:
         runs, bad = run_scenario(s, names, args)
         rows.append((s.name + ' ' + s.text, s.paths, runs))

@@ -22,7 +22,7 @@ def main():
         except OSError:
             pass
     found = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("/proc/%s/net/tcp" % pid, "/proc/%s/net/tcp6" % pid):
         if not os.path.exists(table):
             continue
         with open(table) as f:

@@ -91,6 +91,7 @@ test_rates(void)
 			pace_init(&p);
 			carry(rate[i], rtt[k], SECOND, 20 * SECOND);
 			CHECK(near(p.rate, rate[i], 25));
+			CHECK(near(pace_mean(&p), rate[i], 25) && pace_mean(&p) <= p.rate);
 			/* Enough to fill the way there and back, and not much more. */
 			CHECK(p.limit >= rate[i] / 1000 * (rtt[k] / MS));
 			CHECK(p.limit <= 4 * (rate[i] / 1000 * (rtt[k] / MS)) +
@@ -106,6 +107,7 @@ test_restart(void)
 	uint64_t now, rate;
 
 	pace_init(&p);
+	CHECK(pace_mean(&p) == 0);
 	now = carry(10000000, 20 * MS, SECOND, 5 * SECOND);
 	rate = p.rate;
 	pace_restart(&p, 20 * MS, now);

@@ -557,14 +557,66 @@ test_copies_hole(void)
 	source(256 * KIB);
 	w.leg[0].late_ns = MS;
 	CHECK(take(0, 4096, true, 0, &f) == WINDOW_DATA && f.seq == 0);
-	for (i = 0; i < 9; i++)
+	for (i = 0; i < 17; i++)
 		CHECK(take(1, 4096, true, 9 * MS, &f) == WINDOW_DATA && !f.copy);
-	CHECK(received(1, 1, 8 * 4096) == NULL);
+	CHECK(received(1, 1, 16 * 4096) == NULL);
 	CHECK(take(1, 4096, true, 9 * MS, &f) == WINDOW_DATA && !f.copy);
-	CHECK(received(1, 1, 8 * 4096 + 1) == NULL);
+	CHECK(received(1, 1, 16 * 4096 + 1) == NULL);
 	CHECK(take(1, 4096, false, 9 * MS, &f) == WINDOW_DATA && !f.copy);
 	CHECK(take(1, 4096, true, 9 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 0);
 	CHECK(take(1, 4096, true, 9 * MS, &f) == WINDOW_DATA && !f.copy);
+	window_free(&w);
+}
+
+/* What arrives soon anyhow is not copied, however long it has been on its way. */
+static void
+test_copies_overtake(void)
+{
+	struct window_frame f;
+
+	open_window(256 * KIB, 16 * KIB);
+	up(0, 1);
+	up(1, 1);
+	source(3000);
+	CHECK(take(0, 1000, true, 100 * MS, &f) == WINDOW_DATA);
+	CHECK(w.leg[0].moved_ns == 100 * MS);
+	CHECK(take(0, 1000, true, 101 * MS, &f) == WINDOW_DATA);
+	CHECK(take(1, 1000, true, 200 * MS, &f) == WINDOW_DATA);
+	CHECK(received(1, 1, 1000) == NULL);
+	w.leg[0].late_ns = w.leg[1].late_ns = 200 * MS;
+	/* Both bring a frame in 20 ms; a round trip is 50 ms. */
+	w.leg[0].rate = w.leg[1].rate = 50000;
+	w.leg[0].moved_ns = 480 * MS;
+	CHECK(take(1, 1000, true, 500 * MS, &f) == WINDOW_NONE);
+	CHECK(take(1, 1000, true, 580 * MS, &f) == WINDOW_NONE);
+	/* It has been silent for longer than twice what a copy needs. */
+	CHECK(take(1, 1000, true, 581 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 0);
+	CHECK(received(1, 1, 2000) == NULL);
+	/* It speaks again, but the second frame would take it 200 ms. */
+	w.leg[0].moved_ns = 600 * MS;
+	w.leg[0].rate = 10000;
+	CHECK(take(1, 1000, true, 601 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 1000);
+	window_free(&w);
+}
+
+/* Of a leg that was never measured others do not wait for long, if they know better. */
+static void
+test_copies_unknown(void)
+{
+	struct window_frame f;
+
+	open_window(256 * KIB, 16 * KIB);
+	up(0, 1);
+	up(1, 1);
+	source(1000);
+	CHECK(take(0, 1000, true, 100 * MS, &f) == WINDOW_DATA);
+	w.leg[0].late_ns = 4000 * MS;
+	w.leg[1].late_ns = 200 * MS;
+	CHECK(take(1, 1000, true, 299 * MS, &f) == WINDOW_NONE);
+	w.leg[0].rate = 10;
+	CHECK(take(1, 1000, true, 300 * MS, &f) == WINDOW_NONE);
+	w.leg[0].rate = 0;
+	CHECK(take(1, 1000, true, 300 * MS, &f) == WINDOW_DATA && f.copy);
 	window_free(&w);
 }
 
@@ -843,6 +895,8 @@ main(int argc, char **argv)
 	test_copies_lost();
 	test_copies_parts();
 	test_copies_hole();
+	test_copies_overtake();
+	test_copies_unknown();
 	test_copies_bound();
 	test_pins();
 	test_many();
