@@ -258,9 +258,10 @@ session_peer_done(struct session *s, const struct done *done)
 	struct tx_state state;
 
 	tx_state(s->tx, &state);
-	if (!state.finished || state.read != done->total) {
+	/* It cannot have what was not sent. */
+	if (!state.finished || state.next != state.read || state.read != done->total) {
 		session_fail(s, FAIL_PROTOCOL, "the receiver confirms %llu octets of %llu",
-		    (unsigned long long)done->total, (unsigned long long)state.read);
+		    (unsigned long long)done->total, (unsigned long long)state.next);
 		return;
 	}
 	lock_take(&s->lock);

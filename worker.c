@@ -499,53 +499,63 @@ parted(struct leg *leg, bool *shut, uint64_t now)
 	return false;
 }
 
+/* What a leg keeps from one round of its life to the next. */
+struct round {
+	enum inflow_result in;
+	bool shut;		/* we have said all, and said so */
+};
+
+/* Say what is to be said, sleep, hear what came.  NULL, or why the leg ended. */
+static const char *
+carry_round(struct leg *leg, struct round *r)
+{
+	enum outflow_result out;
+	const char *why = NULL, *end;
+	uint64_t now = clock_now_ns(), next = leg->part_ns;
+
+	if ((end = react(leg, now)) != NULL)
+		return end;
+	leave(leg, now);
+	if (atomic_load(&leg->state) == LEG_UP && (end = keep_time(leg, now, &next)) != NULL)
+		return end;
+	out = outflow_send(leg);
+	if (out == OUTFLOW_FAILED)
+		return strerror(errno);
+	if (leg->chaos_now != 0 && (end = chaos_act(leg)) != NULL)
+		return end;
+	if (atomic_load(&leg->state) == LEG_PARTING) {
+		if (parted(leg, &r->shut, now))
+			return "the session is over";
+		next = leg->part_ns;
+	}
+	if (atomic_load(&leg->due) != 0 || out == OUTFLOW_MORE)
+		next = now;
+	if (!sleep_until(leg, out == OUTFLOW_FULL, r->in, next, now))
+		return NULL;
+	r->in = inflow_read(leg, &why);
+	if (r->in == INFLOW_END && r->shut && !leg->leaving)
+		session_leg_parted(leg->session);
+	return end_text(r->in, why);
+}
+
 /* From the first octet after the greeting to the leg's end; why it ended. */
 static const char *
 carry(struct leg *leg)
 {
-	enum inflow_result in = INFLOW_MORE;
-	enum outflow_result out;
-	const char *why = NULL, *end;
-	uint64_t now, next;
-	bool shut = false;
+	struct round r = { .in = INFLOW_MORE };
+	const char *end;
 
-	for (;;) {
-		now = clock_now_ns();
-		if ((end = react(leg, now)) != NULL)
-			return end;
-		leave(leg, now);
-		next = leg->part_ns;
-		if (atomic_load(&leg->state) == LEG_UP &&
-		    (end = keep_time(leg, now, &next)) != NULL)
-			return end;
-		out = outflow_send(leg);
-		if (out == OUTFLOW_FAILED)
-			return strerror(errno);
-		if (leg->chaos_now != 0 && (end = chaos_act(leg)) != NULL)
-			return end;
-		if (atomic_load(&leg->state) == LEG_PARTING) {
-			if (parted(leg, &shut, now))
-				return "the session is over";
-			next = leg->part_ns;
-		}
-		if (atomic_load(&leg->due) != 0 || out == OUTFLOW_MORE)
-			next = now;
-		if (!sleep_until(leg, out == OUTFLOW_FULL, in, next, now))
-			continue;
-		in = inflow_read(leg, &why);
-		if (in == INFLOW_END && shut && !leg->leaving)
-			session_leg_parted(leg->session);
-		if ((end = end_text(in, why)) != NULL)
-			return end;
-	}
+	do
+		end = carry_round(leg, &r);
+	while (end == NULL);
+	return end;
 }
 
-/* One connection, from the handshake on; leg->fd is closed at the end. */
-static void
-run(struct leg *leg, uint64_t rtt_ns)
+/* The greeting is over.  false: this leg cannot be; the session was told. */
+static bool
+go_up(struct leg *leg, uint64_t rtt_ns)
 {
 	struct session *s = leg->session;
-	const char *why;
 
 	leg->up_ns = clock_now_ns();
 	leg->tuned_ns = 0;
@@ -555,14 +565,19 @@ run(struct leg *leg, uint64_t rtt_ns)
 	inflow_init(&leg->in);
 	atomic_store(&leg->path_shown, leg->path);
 	if (leg->tx != NULL && !tx_join(leg->tx, leg, rtt_ns))
-		return;
+		return false;
 	if (leg->rx != NULL) {
 		rx_join(leg->rx, leg);
 		atomic_fetch_or(&leg->due, DUE_STATUS_ALL);
 	}
 	state_move(leg, LEG_UP);
 	atomic_fetch_or(&leg->due, session_leg_up(s, leg, rtt_ns));
-	why = carry(leg);
+	return true;
+}
+
+static void
+go_down(struct leg *leg, const char *why)
+{
 	if (leg->leaving)
 		why = "its own path is back";
 	if (log_wants(LOG_LEG))
@@ -574,7 +589,15 @@ run(struct leg *leg, uint64_t rtt_ns)
 	if (leg->tx != NULL)
 		tx_part(leg->tx, leg);
 	stir(leg);
-	session_leg_down(s, leg, why);
+	session_leg_down(leg->session, leg, why);
+}
+
+/* One connection, from the handshake on; leg->fd is closed at the end. */
+static void
+run(struct leg *leg, uint64_t rtt_ns)
+{
+	if (go_up(leg, rtt_ns))
+		go_down(leg, carry(leg));
 }
 
 /* Dialling */
