@@ -54,11 +54,11 @@ def crc32c(data):
 def greeting(magic, role, session, instance, leg, incarnation, **other):
     body = struct.pack(
         ">4sBBH16s16sHHIII4sQIIQQ16s16s", magic, other.get("version", 1), role,
-        GREETING, session, instance, leg, other.get("reserved", 0),
+        GREETING, session, instance, leg, other.get("path", 0),
         incarnation, other.get("required", 0), other.get("known", 1),
         other.get("phrase", b"legs"), other.get("window", WINDOW),
         other.get("frame", FRAME), 300000, 600000, 0, os.urandom(16),
-        bytes(16))
+        other.get("reserved", 0).to_bytes(16, "big"))
     return body + struct.pack(">I", crc32c(body) ^ other.get("spoil", 0))
 
 
@@ -266,6 +266,7 @@ def refused_hellos(sender):
     return (
         ("version 2", dict(version=2)),
         ("reserved octets", dict(reserved=1)),
+        ("path 64", dict(path=64)),
         ("check differs", dict(spoil=1)),
         ("a feature that nobody knows", dict(required=0x80, known=0x81)),
         ("requires more than it knows", dict(required=2, known=0)),
