@@ -68,6 +68,10 @@ class Attack:
     def __call__(self, way, message, octets):
         """What is to be said instead of it: a list."""
         if way != self.way:
+            # Who was deceived by a greeting goes on with frames.
+            if self.fired and self.message in GREETINGS.values() and \
+                    message in FRAMES.values():
+                say("went on after " + self.name)
             return [octets]
         if self.held is not None:
             held, self.held = self.held, None
