@@ -22,6 +22,7 @@
 #define SECOND		1000000000ULL
 #define ROOM		64		/* callers without a valid HELLO or a proof */
 #define HELLO_NS	(5 * SECOND)	/* for all of that, however it trickles */
+#define KNOWN_NS	(40 * SECOND)	/* for the proof, on a path as slow as that */
 #define LEAVE_NS	SECOND		/* a refusal is read within this */
 #define BACKLOG		128
 #define PAUSE_MS	100		/* after an accept that failed for want of something */
@@ -47,7 +48,7 @@ struct caller {
 	uint8_t octets[FRAME_GREETING];
 	struct hello hello;		/* PROVING: what is to be proven, */
 	struct auth_talk talk;		/* and what was said so far */
-	bool known;			/* PROVING: of the session that is bound */
+	bool known;			/* PROVING: he names the session that is bound */
 	char name[NET_NAME];
 };
 
@@ -298,8 +299,9 @@ expire(struct room *room, uint64_t now)
 	for (c = room->caller; c < room->caller + ROOM; c++) {
 		if (c->state == CALLER_SAYING && now - c->since_ns > HELLO_NS)
 			dismiss(c, "no HELLO within 5 s");
-		else if (c->state == CALLER_PROVING && now - c->since_ns > HELLO_NS)
-			dismiss(c, "no proof of the key within 5 s");
+		else if (c->state == CALLER_PROVING &&
+		    now - c->since_ns > (c->known ? KNOWN_NS : HELLO_NS))
+			dismiss(c, "no proof of the key in time");
 		else if (c->state == CALLER_LEAVING && now - c->since_ns > LEAVE_NS)
 			dismiss(c, NULL);
 	}

@@ -3,9 +3,10 @@
  *
  * What crosses the wire.  The sender (tx) makes several connections to the
  * receiver (rx), or the receiver (fetch) to the sender (offer): the legs of one
- * session.  Each begins with a HELLO, which
- * names the session, the leg and its incarnation, and a WELCOME, which names
- * the receiver (frame.h has the tables).  Then the sender cuts the stream into
+ * session.  Each begins with a HELLO, which names the session, the leg and its
+ * incarnation, and a WELCOME, which names who listens (frame.h has the tables).
+ * With a key each proves between these that it has it, and every frame carries
+ * a MAC (auth.h).  Then the sender cuts the stream into
  * frames, each with the offset of its first octet, and gives every frame to
  * the first leg, in order of preference, that can take it now.  The receiver
  * says on each leg how far it has received there and how far it has delivered;

@@ -32,6 +32,7 @@ echo "$(grep -c '^fired' "$T/m.err") attacks; MACs that differed: $at_rx at rx, 
 seen=$(tail -n 1 "$T/report" | sed 's/.*"corrupt": *\([0-9]*\).*/\1/')
 [ "$seen" = "$at_rx" ] || fail "the report counts $seen"
 # Greetings: what anybody can say ends no session, and only the key opens one.
+never_said m 'went on'
 told t 'refused without a proof'
 told t 'it does not prove that it has the key'
 told r 'refused .*the key differs'
