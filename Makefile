@@ -34,7 +34,14 @@ UNITS = build/unit_auth build/unit_blame build/unit_chaos build/unit_command bui
 	build/unit_stats build/unit_tune build/unit_window
 
 TOOLS = build/wanem build/bench_source build/bench_sink build/bench_splice build/bench_copy \
-	build/simulation
+	build/simulation $(CORPORA)
+
+# The fuzz targets (tests/fuzz.h) without and with libFuzzer.
+CORPORA = build/corpus_codec build/corpus_handshake build/corpus_session build/corpus_text
+FUZZERS = build/fuzz_codec build/fuzz_handshake build/fuzz_session build/fuzz_text
+FUZZ_CC = clang
+FUZZ_FLAGS = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+FUZZ_SECONDS = 60
 
 all: viamillipede
 
@@ -76,6 +83,10 @@ test-tsan:
 # How many lines the suite runs, by gcov, in a tree of its own, too.
 coverage:
 	tests/coverage.sh
+
+# What is found stays in build; what covers something new, in build/corpus.
+fuzz: $(FUZZERS)
+	tests/fuzz.sh $(FUZZ_SECONDS) $(FUZZERS)
 
 bench: viamillipede $(TOOLS)
 	tests/bench.py
@@ -142,6 +153,39 @@ build/unit_window: tests/unit_window.c tests/check.h $(LIB)
 
 build/simulation: tests/simulation.c tests/check.h $(LIB)
 	$(UNIT) tests/simulation.c $(LIB) $(LDLIBS)
+
+FUZZ = mkdir -p build; $(FUZZ_CC) $(STD) $(WARN) $(FUZZ_FLAGS) $(LDFLAGS) -I. -Itests -o $@
+
+CODEC = tests/fuzz_codec.c frame.c crc32c.c
+CODEC_H = tests/fuzz.h frame.h crc32c.h
+build/corpus_codec: $(CODEC) $(CODEC_H) tests/fuzz_main.c
+	$(UNIT) tests/fuzz_main.c $(CODEC)
+build/fuzz_codec: $(CODEC) $(CODEC_H)
+	$(FUZZ) $(CODEC)
+
+TEXT = tests/fuzz_text.c chaos.c entropy.c lock.c log.c options.c
+TEXT_H = tests/fuzz.h chaos.h entropy.h lock.h log.h options.h
+build/corpus_text: $(TEXT) $(TEXT_H) tests/fuzz_main.c
+	$(UNIT) tests/fuzz_main.c $(TEXT) $(LDLIBS)
+build/fuzz_text: $(TEXT) $(TEXT_H)
+	$(FUZZ) $(TEXT) $(LDLIBS)
+
+# Whole sessions, in a world of their own: from the sources, because the
+# system's calls are replaced in them.
+WORLD = -include tests/fuzz_calls.h tests/fuzz_world.c tests/fuzz_listener.c tests/fuzz_rx.c \
+	tests/fuzz_tx.c tests/fuzz_worker.c blame.c chaos.c crc32c.c digest.c events.c frame.c \
+	inflow.c order.c outflow.c pace.c path.c pulse.c ranges.c session.c tune.c window.c
+WORLD_H = tests/fuzz.h tests/fuzz_calls.h tests/fuzz_inside.h tests/fuzz_world.h \
+	tests/fuzz_world.c tests/fuzz_listener.c tests/fuzz_rx.c tests/fuzz_tx.c \
+	tests/fuzz_worker.c $(LIB)
+build/corpus_handshake: tests/fuzz_handshake.c tests/fuzz_main.c $(WORLD_H)
+	$(UNIT) tests/fuzz_handshake.c tests/fuzz_main.c $(WORLD)
+build/fuzz_handshake: tests/fuzz_handshake.c $(WORLD_H)
+	$(FUZZ) tests/fuzz_handshake.c $(WORLD)
+build/corpus_session: tests/fuzz_session.c tests/fuzz_main.c $(WORLD_H)
+	$(UNIT) tests/fuzz_session.c tests/fuzz_main.c $(WORLD)
+build/fuzz_session: tests/fuzz_session.c $(WORLD_H)
+	$(FUZZ) tests/fuzz_session.c $(WORLD)
 
 build/wanem: tests/wanem.c
 	$(UNIT) tests/wanem.c $(LDLIBS)

@@ -30,7 +30,6 @@ inflow_init(struct inflow *in)
 	in->have = 0;
 	in->buffer = NULL;
 	in->full_ns = 0;
-	in->waiting = false;
 	in->taken = 0;
 	in->told = 0;
 }
@@ -261,18 +260,6 @@ read_void(struct leg *leg, const char **why)
 	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
 }
 
-/* Whether the turn is still this leg's after it slept. */
-static bool
-resumed(struct leg *leg)
-{
-	struct inflow *in = &leg->in;
-
-	if (!in->waiting)
-		return true;
-	in->waiting = false;
-	return rx_resume(leg->rx, leg);
-}
-
 /*
  * Nothing moved: either the socket is empty, or the consumer is full.  The
  * turn may be lost meanwhile to a leg that has a copy.
@@ -287,7 +274,6 @@ turn_idle(struct leg *leg)
 		in->full_ns = 0;
 		if (!rx_wait(leg->rx, leg))
 			return choose(leg, true);
-		in->waiting = true;
 		return INFLOW_EMPTY;
 	}
 	now = clock_now_ns();
@@ -346,7 +332,8 @@ read_turn(struct leg *leg)
 	ssize_t got;
 	size_t n;
 
-	if (!resumed(leg))
+	/* It may have been lost while the leg slept, or all was stopped. */
+	if (!rx_resume(leg->rx, leg))
 		return choose(leg, true);
 	if (in->skip > 0) {
 		result = take_void(leg, in->skip, &n);
@@ -413,7 +400,6 @@ data_begin(struct leg *leg, const char **why)
 	in->seq = in->frame.seq;
 	in->end = in->frame.seq + in->frame.length;
 	in->have = in->mac_have = 0;
-	in->waiting = false;
 	in->soon_ns = clock_now_ns() + INFLOW_SOON_NS;
 	atomic_fetch_add_explicit(&leg->octets, in->frame.length, memory_order_relaxed);
 	return choose(leg, true);

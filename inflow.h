@@ -46,7 +46,6 @@ struct inflow {
 	uint64_t begin;			/* stream offset of buffer->data */
 	uint64_t soon_ns;		/* ORDER_SOON: until when */
 	uint64_t full_ns;		/* consumer full since; 0 = it is not */
-	bool waiting;			/* order_wait was said */
 	uint64_t taken;			/* octets read, greeting excepted */
 	uint64_t told;			/* rx: the receiver's count when it was told last */
 };

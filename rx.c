@@ -450,6 +450,10 @@ rx_resume(struct rx *rx, struct leg *leg)
 
 	lock_take(&rx->lock);
 	kept = order_resume(&rx->order, (int)leg->number);
+	if (kept && rx->stopped) {
+		order_leave(&rx->order, (int)leg->number);
+		kept = false;
+	}
 	lock_drop(&rx->lock);
 	return kept;
 }

@@ -47,7 +47,11 @@ const char *rx_admit(struct rx *rx, uint64_t seq, uint32_t length);
  */
 enum order_way rx_begin(struct rx *rx, struct leg *leg, uint64_t seq, uint64_t end, bool direct,
     uint64_t *skip);
-/* Under the turn: n octets were moved to rx_output.  order_wait and so on. */
+/*
+ * Under the turn: n octets were moved to rx_output.  order_wait and so on;
+ * rx_resume is asked before each move, and also takes the turn away when all is
+ * stopped.
+ */
 void rx_moved(struct rx *rx, struct leg *leg, uint64_t n);
 bool rx_wait(struct rx *rx, struct leg *leg);
 bool rx_resume(struct rx *rx, struct leg *leg);

@@ -662,8 +662,10 @@ window_audit(const struct window *w)
 			at = lo;
 		else if (!ranges_gap(&w->acked, at, w->next, &lo, &hi))
 			return NULL;
-		else if (!ranges_gap(&w->lost, at, at + 1, &lo, &hi))
-			at++;
+		else if (!ranges_gap(&w->lost, at, w->next, &lo, &hi))
+			return NULL;
+		else if (lo > at)
+			at = lo;
 		else {
 			hi = at;
 			if (!in_flight(w, at, &hi))

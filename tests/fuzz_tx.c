@@ -1,0 +1,12 @@
+/*
+ * tx.c, and what it keeps.
+ */
+#include "../tx.c"
+
+#include "fuzz_inside.h"
+
+const struct window *
+inside_tx_window(const struct tx *tx)
+{
+	return &tx->window;
+}
