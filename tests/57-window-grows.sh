@@ -24,7 +24,7 @@ stop_all()
 lab_rx r >/dev/null
 lab_tx t r 0 verbose 5 </dev/zero
 told t "$more" 60
-told t 'path 0: .*: using twice as many legs' 1
+told t 'path 0: .*: using twice as many legs' 30
 stop_all
 
 # As much time, but a consumer that takes 4 MB/s; some of the window is used.
