@@ -155,23 +155,18 @@ verdict_locked(struct session *s, enum session_verdict verdict, int status)
 	return true;
 }
 
-/* From now on nothing is written, and who takes or makes the stream is told that it is in vain. */
-static void
-stop_halves(struct session *s)
-{
-	if (s->rx != NULL)
-		rx_stop(s->rx);
-	if (s->command != NULL)
-		command_stop(s->command);
-}
-
-static void
-fail_status(struct session *s, enum failure reason, int status, const char *text)
+/*
+ * The verdict is that it failed: nothing more is written, and then whoever takes
+ * or makes the stream is told that it is in vain, which may be its end.
+ */
+static bool
+fail_first(struct session *s, int status, enum failure reason, const char *text)
 {
 	bool first;
 	unsigned up;
 
-	stop_halves(s);
+	if (s->rx != NULL)
+		rx_stop(s->rx);
 	lock_take(&s->lock);
 	up = s->up;
 	first = verdict_locked(s, VERDICT_FAILED, status);
@@ -180,7 +175,15 @@ fail_status(struct session *s, enum failure reason, int status, const char *text
 		snprintf(s->fail.text, sizeof(s->fail.text), "%s", text);
 	}
 	lock_drop(&s->lock);
-	if (!first)
+	if (s->command != NULL)
+		command_stop(s->command);
+	return first;
+}
+
+static void
+fail_status(struct session *s, enum failure reason, int status, const char *text)
+{
+	if (!fail_first(s, status, reason, text))
 		return;
 	/*
 	 * Said here before the peer hears of it, because then all may soon be over;
@@ -323,16 +326,10 @@ tell_peer_fail(const struct session *s, const struct fail *fail)
 void
 session_peer_fail(struct session *s, const struct fail *fail)
 {
-	bool first;
+	int status = fail->reason == FAIL_TIMEOUT ? EXIT_UNREACHED :
+	    fail->reason == FAIL_COMMAND ? EXIT_COMMAND : EXIT_FAILED;
 
-	stop_halves(s);
-	lock_take(&s->lock);
-	first = verdict_locked(s, VERDICT_FAILED, fail->reason == FAIL_TIMEOUT ?
-	    EXIT_UNREACHED : fail->reason == FAIL_COMMAND ? EXIT_COMMAND : EXIT_FAILED);
-	if (first)
-		s->fail = *fail;
-	lock_drop(&s->lock);
-	if (first)
+	if (fail_first(s, status, fail->reason, fail->text))
 		tell_peer_fail(s, fail);
 	lock_take(&s->lock);
 	say_locked(s, DUE_BYE | DUE_PART);
