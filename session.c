@@ -156,6 +156,21 @@ verdict_locked(struct session *s, enum session_verdict verdict, int status)
 }
 
 /*
+ * At what level a failure is told.  Who was started through ssh leaves it to the
+ * peer, if there is one, because both are heard in the same place.
+ */
+static int
+fail_level(struct session *s)
+{
+	bool alone;
+
+	lock_take(&s->lock);
+	alone = s->up == 0;
+	lock_drop(&s->lock);
+	return s->options->served && !alone ? LOG_RUN : LOG_ERROR;
+}
+
+/*
  * The verdict is that it failed: nothing more is written, and then whoever takes
  * or makes the stream is told that it is in vain, which may be its end.
  */
@@ -163,12 +178,10 @@ static bool
 fail_first(struct session *s, int status, enum failure reason, const char *text)
 {
 	bool first;
-	unsigned up;
 
 	if (s->rx != NULL)
 		rx_stop(s->rx);
 	lock_take(&s->lock);
-	up = s->up;
 	first = verdict_locked(s, VERDICT_FAILED, status);
 	if (first) {
 		s->fail.reason = reason;
@@ -185,11 +198,8 @@ fail_status(struct session *s, enum failure reason, int status, const char *text
 {
 	if (!fail_first(s, status, reason, text))
 		return;
-	/*
-	 * Said here before the peer hears of it, because then all may soon be over;
-	 * but not by who was started through ssh, if the peer is there to say it.
-	 */
-	log_line(s->options->served && up > 0 ? LOG_RUN : LOG_ERROR, "%.*s", (int)strcspn(text, "\n"), text);
+	/* Said here before the peer hears of it, because then all may soon be over. */
+	log_line(fail_level(s), "%.*s", (int)strcspn(text, "\n"), text);
 	lock_take(&s->lock);
 	say_locked(s, DUE_FAIL);
 	close_locked(s, keep_ns(s));
@@ -299,11 +309,11 @@ tell_last_words(const char *side, const char *text)
 }
 
 static void
-tell_peer_fail(const struct session *s, const struct fail *fail)
+tell_peer_fail(struct session *s, const struct fail *fail)
 {
 	const char *side = s->sender ? "receiver" : "sender", *text = fail->text;
 	int first = (int)strcspn(text, "\n");
-	int level = s->options->served ? LOG_RUN : LOG_ERROR;
+	int level = fail_level(s);
 	char ours[64];
 
 	if (text[0] == '\0')
