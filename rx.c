@@ -187,6 +187,17 @@ rx_new(struct session *session, int fd)
 	return rx;
 }
 
+static void
+pool_drop_oldest_locked(struct rx *rx)
+{
+	struct pooled *p = rx->pool[0];
+
+	rx->pooled--;
+	rx->pool_octets -= p->buffer.size;
+	memmove(&rx->pool[0], &rx->pool[1], rx->pooled * sizeof(rx->pool[0]));
+	pooled_free(p);
+}
+
 /* Called by order.c under the lock, like everything that touches its books. */
 static void
 release_locked(struct order_buffer *buffer, void *cookie)
@@ -198,11 +209,13 @@ release_locked(struct order_buffer *buffer, void *cookie)
 	rx->slack -= buffer->size - p->used;
 	rx->live -= buffer->size;
 	most = rx->live + POOL_OCTETS < POOL_SUM ? POOL_SUM - rx->live : POOL_OCTETS;
-	if (rx->pooled == POOL_BUFFERS || buffer->size < 4096 ||
-	    rx->pool_octets + buffer->size > most) {
+	if (buffer->size < 4096 || buffer->size > most) {
 		pooled_free(p);
 		return;
 	}
+	/* The oldest goes: what is of a size that is not asked for any more must not stay. */
+	while (rx->pooled == POOL_BUFFERS || rx->pool_octets + buffer->size > most)
+		pool_drop_oldest_locked(rx);
 	rx->pool[rx->pooled++] = p;
 	rx->pool_octets += buffer->size;
 }
