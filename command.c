@@ -360,16 +360,63 @@ not_started(struct command *c, int error)
 	lock_drop(&c->lock);
 }
 
+/*
+ * Where there is a terminal whose foreground is `from', let that be `to'.  Threads
+ * have the signal blocked by which the system keeps others from this.
+ */
+static bool
+pass_terminal(pid_t from, pid_t to)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	bool passed;
+
+	if (fd == -1)
+		return false;
+	passed = tcgetpgrp(fd) == from && tcsetpgrp(fd, to) == 0;
+	close(fd);
+	return passed;
+}
+
+/*
+ * A program that asks something on the terminal, as for a password, is stopped
+ * by the system, as its group is not the terminal's foreground.  If ours is, it
+ * gets that place, as from a shell, and keeps it; there it cannot be suspended
+ * by a key, as we would not be.
+ */
+static void
+stopped(struct command *c, int number)
+{
+	siginfo_t info;
+	bool go;
+
+	/* This is not a state that is to be seen again. */
+	waitid(P_PID, (id_t)c->pid, &info, WSTOPPED | WNOHANG);
+	if (number == SIGTTIN || number == SIGTTOU) {
+		go = pass_terminal(getpgrp(), c->pid);
+		if (!go)
+			log_line(LOG_ERROR, "the command waits for the terminal, "
+			    "which is another's");
+	} else
+		go = number == SIGTSTP && pass_terminal(c->pid, c->pid);
+	if (go)
+		kill(-c->pid, SIGCONT);
+}
+
 /* Wait for its end, and leave it to be reaped later. */
 static void *
 await(void *argument)
 {
 	struct command *c = argument;
 	siginfo_t info;
+	int result;
 
-	memset(&info, 0, sizeof(info));
-	while (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOWAIT) == -1 && errno == EINTR)
-		;
+	do {
+		memset(&info, 0, sizeof(info));
+		result = waitid(P_PID, (id_t)c->pid, &info, WEXITED | WSTOPPED | WNOWAIT);
+		if (result == 0 && info.si_code == CLD_STOPPED)
+			stopped(c, info.si_status);
+	} while (result == -1 ? errno == EINTR : info.si_code == CLD_STOPPED);
+	pass_terminal(c->pid, getpgrp());
 	lock_take(&c->lock);
 	c->dead = true;
 	if (info.si_code == CLD_EXITED)

@@ -97,3 +97,6 @@ if [ -d /proc/self/fd ]; then
 	n=$(grep -c -e '^pipe:' "$T/base") || :
 	[ "$(grep -c -e '^pipe:' "$T/said")" = $((n + 2)) ] || fail "pipes: $(cat "$T/said")"
 fi
+
+# It may ask on the terminal.
+timeout $((60 * SLOW)) "$PY" -IS "$TESTS/t_prompt.py" "$V" || fail 'it cannot ask on the terminal'

@@ -52,7 +52,8 @@ fails()
 	rx r verbose 2 exec sh "$T/consumer" "$T/out"
 	source_tx source "$@" <"$T/in"
 	ended t 6 5
-	ended r 6 5
+	# A reader that the consumer began after it was told has its five seconds.
+	ended r 6 10
 	told t "^viamillipede: the sender's command $verdict$"
 	told r "^viamillipede: the sender's command $verdict$"
 	never_said r 'end of file'

@@ -5,4 +5,4 @@
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 
-"$PY" -IS "$TESTS/t_many.py" "$V" 200 "$T/scratch"
+"$PY" -IS "$TESTS/t_many.py" "$V" $((200 / SLOW)) "$T/scratch"
