@@ -65,7 +65,7 @@ class Attack:
         self.seen, self.fired, self.held = 0, False, None
 
     def __call__(self, way, message, octets):
-        """What is to be said instead of it: a list."""
+        """What is to be said instead of it: a list; None is the end."""
         if way != self.way:
             # Who was deceived by a greeting goes on with frames.
             if self.fired and self.message in GREETINGS.values() and \
@@ -110,6 +110,11 @@ def instead(*others):
     return lambda _, octets: list(others)
 
 
+def cut_off(_, octets):
+    """Some of it, not as it was, and then the end."""
+    return [flipped(octets, HEADER + 100)[:len(octets) // 2], None]
+
+
 def remember(attack, octets):
     """A genuine frame of another connection comes in the next one's place."""
     Attack.memory = octets
@@ -145,6 +150,7 @@ def attacks():
         ("up", "DATA", "dropped", drop, 4),
         ("up", "DATA", "repeated", repeat, 3),
         ("up", "DATA", "swapped with the next", swap, 3),
+        ("up", "DATA", "flipped and cut off", cut_off, 3),
         ("up", "DATA", "kept", remember, 3),
         ("up", "DATA", "of another connection", recall, 3),
         ("up", "DATA", "forged before it",
@@ -256,6 +262,8 @@ class Middle:
         try:
             for name, octets in self.messages(way):
                 for one in self.attack(way, name, octets):
+                    if one is None:
+                        raise Closed
                     other.sendall(one)
             other.shutdown(socket.SHUT_WR)
         except Closed:
