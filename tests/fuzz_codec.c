@@ -68,6 +68,32 @@ try_refuse(const uint8_t in[FRAME_GREETING])
 }
 
 static void
+try_challenge(const uint8_t in[FRAME_GREETING])
+{
+	uint8_t out[FRAME_GREETING];
+	struct challenge challenge;
+
+	if (challenge_decode(&challenge, in) != NULL)
+		return;
+	MUST(greeting_kind(in) == GREETING_CHALLENGE);
+	challenge_encode(&challenge, out);
+	MUST(memcmp(in, out, FRAME_GREETING) == 0);
+}
+
+static void
+try_proof(const uint8_t in[FRAME_GREETING])
+{
+	uint8_t out[FRAME_GREETING];
+	struct proof proof;
+
+	if (proof_decode(&proof, in) != NULL)
+		return;
+	MUST(greeting_kind(in) == GREETING_PROOF);
+	proof_encode(&proof, out);
+	MUST(memcmp(in, out, FRAME_GREETING) == 0);
+}
+
+static void
 try_greeting(const uint8_t in[FRAME_GREETING])
 {
 	enum greeting kind = greeting_kind(in);
@@ -79,6 +105,8 @@ try_greeting(const uint8_t in[FRAME_GREETING])
 			MUST(kind == GREETING_ALIEN);
 	try_hello(in);
 	try_refuse(in);
+	try_challenge(in);
+	try_proof(in);
 }
 
 static void

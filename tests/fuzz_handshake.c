@@ -9,19 +9,22 @@
  * one sleeps or waits for octets the next acts happen, so that legs greet at
  * the same time in every order.
  *
- * Greetings are made from a good one: the input says in which octets it
- * differs and whether the check is put right afterwards.
+ * Greetings, also those with which a key is proven, are made from a good one:
+ * the input says in which octets it differs and whether the check is put right
+ * afterwards.
  *
- * What must hold: a connection is admitted, or a leg goes up, only by a
- * greeting that is good by a second opinion (below); each refusal says a
- * reason that its reader can decode; every descriptor is closed once; when all
- * is over no leg is counted as up, busy or dialling.
+ * What must hold: a connection is admitted, or a leg goes up, only by greetings
+ * that are good by a second opinion (below), with a key only by a proof of it;
+ * each refusal says a reason that its reader can decode; with a key no refusal
+ * without a proof ends a session that stands; every descriptor is closed once;
+ * when all is over no leg is counted as up, busy or dialling, or has a key.
  */
 #include <errno.h>
 
 #include "fuzz.h"
 #include "fuzz_world.h"
 
+#include "../auth.h"
 #include "../crc32c.h"
 #include "../options.h"
 #include "../rx.h"
@@ -38,8 +41,8 @@
 
 /* A connection of ours, by its index in world.conn. */
 struct call {
-	uint8_t greeting[FRAME_GREETING];	/* ours, as far as it was said */
-	size_t said;
+	uint8_t said[3 * FRAME_GREETING];	/* by us, first of all */
+	size_t have;
 };
 
 static struct session session;
@@ -54,6 +57,8 @@ static int taken[CALLER_LEGS];		/* the connection that was handed over last */
 static uint32_t newest[CALLER_LEGS];	/* and its incarnation, in this session: */
 static uint8_t bound[FRAME_ID];
 static uint8_t dial_plan;
+static bool keyed;
+static bool stood, ended, proven_refusal;	/* see audit_end */
 
 static void act(void);
 static void finish(void);
@@ -110,7 +115,7 @@ make_hello(struct hello *h, uint8_t which)
 	h->leg = which >> 3 & 3;
 	h->path = which >> 5 & 3;
 	h->incarnation = 1 + fuzz_octet(&input) % 16;
-	h->required = (which & 0x80) != 0 ? FEATURE_CHECKSUM : 0;
+	h->required = ((which & 0x80) != 0 ? FEATURE_CHECKSUM : 0) | (keyed ? FEATURE_KEY : 0);
 	h->known = FEATURES_KNOWN;
 	memcpy(h->phrase, options.phrase, 4);
 	h->window = 4u << 20;
@@ -146,22 +151,77 @@ good_greeting(const uint8_t g[FRAME_GREETING], const char *magic)
 	    get(g + 124, 4) == crc32c(0, g, 124);
 }
 
+/* With a key: what the one who has it would say on this connection now. */
+static void
+make_proof(uint8_t greeting[FRAME_GREETING], int fd)
+{
+	const uint8_t *theirs = world_at(fd)->said, *ours = call[fd - WORLD_FIRST].said;
+	struct auth_talk talk;
+	struct proof proof;
+
+	auth_talk_init(&talk);
+	auth_talk_add(&talk, session.caller ? theirs : ours);
+	auth_talk_add(&talk, session.caller ? ours : theirs);
+	if (session.caller) {
+		auth_talk_add(&talk, theirs + FRAME_GREETING);
+		auth_talk_add(&talk, ours + FRAME_GREETING);
+	}
+	memcpy(proof.session, (session.caller ? theirs : ours) + 8, FRAME_ID);
+	MUST(auth_prove(&session.auth, &talk, session.caller ? AUTH_LISTENER : AUTH_CALLER,
+	    proof.hmac));
+	proof_encode(&proof, greeting);
+}
+
+static bool
+said_proof(int fd, size_t at)
+{
+	const struct call *c = &call[fd - WORLD_FIRST];
+	uint8_t greeting[FRAME_GREETING];
+	struct proof right, said;
+
+	if (c->have < at + FRAME_GREETING)
+		return false;
+	make_proof(greeting, fd);
+	MUST(proof_decode(&right, greeting) == NULL);
+	return proof_decode(&said, c->said + at) == NULL &&
+	    memcmp(right.hmac, said.hmac, FRAME_PROOF) == 0;
+}
+
 static bool
 good_hello(const uint8_t g[FRAME_GREETING])
 {
 	static const uint8_t none[FRAME_ID];
 
-	return good_greeting(g, "VMhe") && memcmp(g + 56, options.phrase, 4) == 0 &&
+	return good_greeting(g, "VMhe") && ((get(g + 48, 4) & FEATURE_KEY) != 0) == keyed && memcmp(g + 56, options.phrase, 4) == 0 &&
 	    (get(g + 48, 4) & ~(uint64_t)FEATURES_KNOWN) == 0 && get(g + 84, 8) == 0 &&
 	    (memcmp(g + 24, none, FRAME_ID) == 0 ||
 	    memcmp(g + 24, session.instance, FRAME_ID) == 0);
 }
 
-/* A WELCOME to the HELLO that was said on that connection. */
+/* All that a leg of the listener's needs. */
 static bool
-good_welcome(const uint8_t g[FRAME_GREETING], const uint8_t hello[FRAME_GREETING])
+good_caller(int fd)
 {
-	return good_greeting(g, "VMwe") && memcmp(g + 8, hello + 8, FRAME_ID) == 0 &&
+	const struct call *c = &call[fd - WORLD_FIRST];
+
+	return c->have >= FRAME_GREETING && good_hello(c->said) &&
+	    (!keyed || said_proof(fd, FRAME_GREETING));
+}
+
+/* A WELCOME to the HELLO that was said on that connection. */
+static const uint8_t *
+welcome_of(int fd)
+{
+	return call[fd - WORLD_FIRST].said + (keyed ? FRAME_GREETING : 0);
+}
+
+static bool
+good_welcome(int fd)
+{
+	const uint8_t *g = welcome_of(fd), *hello = world_at(fd)->said;
+
+	return good_greeting(g, "VMwe") && ((get(g + 48, 4) & FEATURE_KEY) != 0) == keyed &&
+	    (!keyed || said_proof(fd, 2 * FRAME_GREETING)) && memcmp(g + 8, hello + 8, FRAME_ID) == 0 &&
 	    memcmp(g + 40, hello + 40, 2) == 0 && memcmp(g + 44, hello + 44, 4) == 0;
 }
 
@@ -175,29 +235,49 @@ call_of(int fd)
 
 /* The listener's answer is whole: it must be one that a caller can use. */
 static void
-judge_answer(const uint8_t answer[FRAME_GREETING], const struct call *c)
+judge_answer(const uint8_t answer[FRAME_GREETING], int fd)
 {
+	const struct call *c = call_of(fd);
 	struct refuse refuse;
 	struct hello welcome;
 
-	MUST(c->said == FRAME_GREETING);
 	switch (greeting_kind(answer)) {
 	case GREETING_WELCOME:
 		MUST_FIND_NOTHING(hello_decode(&welcome, answer));
-		MUST(good_hello(c->greeting));
-		MUST(memcmp(welcome.session, c->greeting + 8, FRAME_ID) == 0);
+		MUST(good_caller(fd));
+		MUST(memcmp(welcome.session, c->said + 8, FRAME_ID) == 0);
 		MUST(memcmp(welcome.instance, session.instance, FRAME_ID) == 0);
 		MUST(welcome.role == (session.sender ? ROLE_SENDER : ROLE_RECEIVER));
+		MUST(((welcome.required & FEATURE_KEY) != 0) == keyed);
 		MUST(welcome.window <= options.window_bytes);
 		break;
 	case GREETING_REFUSE:
+		MUST(c->have >= FRAME_GREETING);
 		MUST_FIND_NOTHING(refuse_decode(&refuse, answer));
 		MUST(refuse.reason == REFUSE_VERSION ||
-		    memcmp(refuse.session, c->greeting + 8, FRAME_ID) == 0);
+		    memcmp(refuse.session, c->said + 8, FRAME_ID) == 0);
 		break;
 	default:
 		MUST(greeting_kind(answer) == GREETING_WELCOME);
 	}
+}
+
+/* The listener's proof: its words are those of one who has the key. */
+static void
+judge_proof(int fd)
+{
+	const uint8_t *theirs = world_at(fd)->said;
+	struct auth_talk talk;
+	struct proof proof;
+
+	MUST(keyed && said_proof(fd, FRAME_GREETING));
+	auth_talk_init(&talk);
+	auth_talk_add(&talk, call_of(fd)->said);
+	auth_talk_add(&talk, theirs);
+	auth_talk_add(&talk, call_of(fd)->said + FRAME_GREETING);
+	auth_talk_add(&talk, theirs + FRAME_GREETING);
+	MUST_FIND_NOTHING(proof_decode(&proof, theirs + 2 * FRAME_GREETING));
+	MUST(auth_proven(&session.auth, &talk, AUTH_LISTENER, proof.hmac));
 }
 
 /* The caller's HELLO is whole. */
@@ -212,19 +292,20 @@ judge_hello(const uint8_t greeting[FRAME_GREETING])
 	MUST(hello.leg < session.legs && hello.path < options.npaths);
 }
 
-/* What we say, and what of it is the greeting. */
+/* What we say, and what of it are greetings. */
 static void
 say(int fd, const uint8_t *octets, size_t n)
 {
 	struct call *c = call_of(fd);
-	size_t first = FRAME_GREETING - c->said < n ? FRAME_GREETING - c->said : n;
+	size_t before = c->have;
+	size_t first = sizeof(c->said) - c->have < n ? sizeof(c->said) - c->have : n;
 
 	if (!world_push(fd, octets, n))
 		return;
-	memcpy(c->greeting + c->said, octets, first);
-	c->said += first;
-	if (!session.caller && c->said == FRAME_GREETING)
-		renew((unsigned)get(c->greeting + 40, 2));
+	memcpy(c->said + c->have, octets, first);
+	c->have += first;
+	if (!session.caller && before < FRAME_GREETING && c->have >= FRAME_GREETING)
+		renew((unsigned)get(c->said + 40, 2));
 }
 
 static void
@@ -240,7 +321,7 @@ say_raw(int fd)
 static void
 say_refuse(int fd)
 {
-	struct refuse r = { .reason = (enum refusal)(1 + fuzz_octet(&input) % 7) };
+	struct refuse r = { .reason = (enum refusal)(1 + fuzz_octet(&input) % 8) };
 	uint8_t greeting[FRAME_GREETING];
 
 	memcpy(r.session, session.id, FRAME_ID);
@@ -267,6 +348,33 @@ say_welcome(int fd)
 	say(fd, greeting, FRAME_GREETING);
 }
 
+static void
+say_challenge(int fd)
+{
+	struct challenge challenge;
+	uint8_t greeting[FRAME_GREETING];
+
+	memcpy(challenge.session, world_at(fd)->said + 8, FRAME_ID);
+	memset(challenge.nonce, 0xc0, FRAME_NONCE);
+	challenge_encode(&challenge, greeting);
+	change(greeting);
+	say(fd, greeting, FRAME_GREETING);
+}
+
+/* Two bits say whether there is one at all, and one that is as it should be. */
+static void
+say_proof(int fd, unsigned how)
+{
+	uint8_t greeting[FRAME_GREETING];
+
+	if (how == 3)
+		return;
+	make_proof(greeting, fd);
+	if (how == 2)
+		change(greeting);
+	say(fd, greeting, FRAME_GREETING);
+}
+
 /* How the other end of a call to us behaves: one octet of the input. */
 static void
 manner(int fd)
@@ -282,14 +390,19 @@ manner(int fd)
 		c->error = ECONNRESET;
 }
 
-/* The caller has said HELLO: what is the answer? */
+/* The caller has said HELLO, or its proof: what is the answer? */
 static void
-answer(int fd)
+answer(int fd, uint8_t plan, bool proven)
 {
-	switch (dial_plan & 3) {
+	size_t before = call_of(fd)->have;
+
+	switch (plan & 3) {
 	case 0:
 	case 1:
-		say_welcome(fd);
+		if (keyed && !proven)
+			say_challenge(fd);
+		else
+			say_welcome(fd);
 		break;
 	case 2:
 		say_refuse(fd);
@@ -298,24 +411,48 @@ answer(int fd)
 		say_raw(fd);
 		break;
 	}
+	if (proven && before == FRAME_GREETING && call_of(fd)->have == 2 * FRAME_GREETING) {
+		say_proof(fd, plan >> 4 & 3);
+		if ((plan & 3) == 2 && said_proof(fd, 2 * FRAME_GREETING))
+			proven_refusal = true;
+	}
 	manner(fd);
+}
+
+/* One more greeting of the product's is whole, its n'th. */
+static void
+greeted(int fd, unsigned n)
+{
+	const uint8_t *octets = world_at(fd)->said + n * FRAME_GREETING;
+
+	if (session.caller) {
+		if (n == 0)
+			judge_hello(octets);
+		else
+			MUST(greeting_kind(octets) == GREETING_PROOF);
+		if (n == 1)
+			answer(fd, fuzz_octet(&input), true);
+		else if ((dial_plan & 0x80) == 0)
+			answer(fd, dial_plan, false);
+	} else if (n == 0 && keyed && greeting_kind(octets) == GREETING_CHALLENGE) {
+		MUST(memcmp(call_of(fd)->said, "VMhe", 4) == 0);
+		say_proof(fd, fuzz_octet(&input) & 3);
+	} else if (n == 2)
+		judge_proof(fd);
+	else
+		judge_answer(octets, fd);
 }
 
 static void
 sent(int fd, const uint8_t *octets, size_t n)
 {
-	struct world_conn *c = world_at(fd);
+	uint64_t now = world_at(fd)->sent;
+	unsigned i, most = !keyed ? 1 : session.caller ? 2 : 3;
 
 	(void)octets;
-	if (c->sent < FRAME_GREETING || c->sent - n >= FRAME_GREETING)
-		return;
-	if (!session.caller) {
-		judge_answer(c->said, call_of(fd));
-		return;
-	}
-	judge_hello(c->said);
-	if ((dial_plan & 0x80) == 0)
-		answer(fd);
+	for (i = 0; i < most; i++)
+		if (now - n < (i + 1) * FRAME_GREETING && now >= (i + 1) * FRAME_GREETING)
+			greeted(fd, i);
 }
 
 /* What must hold whenever somebody sleeps */
@@ -333,10 +470,19 @@ audit_pending(unsigned n)
 	}
 	if (fd == -1 || fd == taken[n])
 		return;
-	incarnation = (uint32_t)get(call_of(fd)->greeting + 44, 4);
+	incarnation = (uint32_t)get(call_of(fd)->said + 44, 4);
 	MUST(incarnation > newest[n]);
 	newest[n] = incarnation;
 	taken[n] = fd;
+}
+
+/* With a key a session that stands does not fail by anybody's word but the peer's. */
+static void
+audit_end(void)
+{
+	if (keyed && stood && session.verdict == VERDICT_FAILED)
+		MUST(ended || proven_refusal);
+	stood = session.bound && session.verdict == VERDICT_NONE;
 }
 
 static void
@@ -355,15 +501,16 @@ audit(void)
 		up++;
 		MUST(leg->fd != -1 && session.bound);
 		c = call_of(leg->fd);
-		MUST(c->said == FRAME_GREETING);
-		MUST(memcmp(c->greeting + 8, session.id, FRAME_ID) == 0);
+		MUST(leg->keyed == keyed);
 		if (session.caller) {
-			MUST(good_welcome(c->greeting, world_at(leg->fd)->said));
-			MUST(memcmp(c->greeting + 24, session.instance, FRAME_ID) == 0);
+			MUST(good_welcome(leg->fd));
+			MUST(memcmp(welcome_of(leg->fd) + 24, session.instance, FRAME_ID) == 0);
 		} else
-			MUST(good_hello(c->greeting) && get(c->greeting + 40, 2) == i &&
-			    get(c->greeting + 44, 4) == leg->incarnation);
+			MUST(good_caller(leg->fd) && get(c->said + 40, 2) == i &&
+			    memcmp(c->said + 8, session.id, FRAME_ID) == 0 &&
+			    get(c->said + 44, 4) == leg->incarnation);
 	}
+	audit_end();
 	MUST(up <= session.up && session.up <= session.busy);
 	MUST(session.window <= options.window_bytes);
 }
@@ -399,7 +546,7 @@ ring_up(void)
 	int fd = world_connect(CALL_SIZE);
 
 	if (fd != -1)
-		call_of(fd)->said = 0;
+		call_of(fd)->have = 0;
 	return fd;
 }
 
@@ -491,6 +638,7 @@ act_end(void)
 {
 	uint8_t how = fuzz_octet(&input);
 
+	ended = ended || how < 128;
 	if (how < 64)
 		session_fail(&session, FAIL_SOURCE, "a failure of ours");
 	else if (how < 128)
@@ -541,7 +689,7 @@ act(void)
 		if (!session.caller)
 			act_hello(fd);
 		else
-			answer(fd);
+			answer(fd, fuzz_octet(&input), keyed);
 		break;
 	case 9:
 		if (!session.caller)
@@ -594,6 +742,7 @@ make_options(uint8_t how)
 
 	memset(&options.phrase, 0, sizeof(options.phrase));
 	memcpy(options.phrase, OPTIONS_PHRASE, 4);
+	keyed = (how & 0x40) != 0;
 	options.mode = (how & 2) != 0 ? OPTIONS_TX : OPTIONS_RX;
 	options.calls = (how & 1) != 0;
 	options.checksum = (how & 4) != 0;
@@ -658,6 +807,7 @@ make_legs(void)
 static void
 settle(void)
 {
+	static const uint8_t none[SIPHASH_KEY];
 	unsigned i;
 
 	inside_listener_end();
@@ -667,8 +817,10 @@ settle(void)
 		if (!used[i])
 			continue;
 		MUST(leg->fd == -1 && !leg->dialling);
+		MUST(memcmp(leg->says.key, none, SIPHASH_KEY) == 0 &&
+		    memcmp(leg->hears.key, none, SIPHASH_KEY) == 0);
 		if (leg->pending_fd != -1) {
-			MUST(good_hello(call_of(leg->pending_fd)->greeting));
+			MUST(good_caller(leg->pending_fd));
 			world_at(leg->pending_fd)->open = false;
 			leg->pending_fd = -1;
 			leg->newest = 0;
@@ -684,6 +836,8 @@ settle(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	char why[OPTIONS_WHY_SIZE];
+
 	input = (struct fuzz_input){ data, size };
 	world_reset();
 	world.wait = meanwhile;
@@ -692,8 +846,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.dial = dialled;
 	accepted = -1;
 	depth = acts = 0;
+	stood = ended = proven_refusal = false;
 	make_options(fuzz_octet(&input));
 	MUST(session_init(&session, &options) == 0);
+	if (keyed)
+		MUST(auth_take(&session.auth, "the key of all these sessions, 32+", 34, why,
+		    sizeof(why)) == 0);
 	if (session.sender)
 		session.tx = tx_new(&session, WORLD_SOURCE, session.window, true, session.frame,
 		    session.checked);
@@ -706,8 +864,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	finish();
 	settle();
 	if (session.tx != NULL)
-		tx_free(session.tx);
+		inside_tx_free(session.tx);
 	if (session.rx != NULL)
-		rx_free(session.rx);
+		inside_rx_free(session.rx);
 	return 0;
 }

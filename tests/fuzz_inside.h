@@ -27,7 +27,7 @@ void *inside_leg_thread(void *leg);
 bool inside_leg_serve(struct leg *leg);
 /* A connection stands: say HELLO, */
 bool inside_leg_greet(struct leg *leg, int fd, struct hello *hello);
-/* and hear the answer.  false: it is closed again. */
+/* and hear the answer, which is proven where there is a key.  false: it is closed again. */
 bool inside_leg_answered(struct leg *leg, const uint8_t answer[FRAME_GREETING]);
 /* One round; NULL, or the leg was closed for this reason. */
 const char *inside_leg_round(struct leg *leg);
@@ -35,7 +35,9 @@ const char *inside_leg_round(struct leg *leg);
 const struct order *inside_rx_order(const struct rx *rx);
 size_t inside_rx_live(const struct rx *rx);
 bool inside_rx_stopped(const struct rx *rx);
+void inside_rx_free(struct rx *rx);
 
 const struct window *inside_tx_window(const struct tx *tx);
+void inside_tx_free(struct tx *tx);
 
 #endif

@@ -22,3 +22,12 @@ inside_rx_stopped(const struct rx *rx)
 {
 	return rx->stopped;
 }
+
+void
+inside_rx_free(struct rx *rx)
+{
+	order_free(&rx->order);
+	while (rx->pooled > 0)
+		pooled_free(rx->pool[--rx->pooled]);
+	free(rx);
+}

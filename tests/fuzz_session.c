@@ -27,6 +27,9 @@
  *     stream's octets, and lies below the credit that was ever given;
  *  5. it believes DONE only of a source that has ended, of which it has sent
  *     everything, with the right length;
+ * with a key, on both sides
+ *  6. each frame that is said has its MAC, and nothing of one with another is
+ *     heeded;
  * and on both, the exit status is 0 only with that verdict, and whatever
  * happened, every leg comes to its end when its connection does.
  */
@@ -36,6 +39,7 @@
 #include "fuzz.h"
 #include "fuzz_world.h"
 
+#include "../auth.h"
 #include "../crc32c.h"
 #include "../digest.h"
 #include "../options.h"
@@ -67,6 +71,10 @@ struct hearer {
 	uint64_t pushed;	/* octets of the stream that we said this way */
 	uint32_t incarnation;
 	unsigned leg;
+	struct auth_way says, hears;	/* the peer's, with a key */
+	struct siphash sum;		/* of the frame that is heard */
+	uint8_t mac[FRAME_MAC];
+	size_t mac_have;
 };
 
 static struct session session;
@@ -88,6 +96,7 @@ static uint64_t top;			/* end of the highest frame that we sent */
 static uint64_t written;
 static uint64_t granted;
 static bool fin_said;
+static bool keyed;
 
 static void act(void);
 
@@ -210,6 +219,31 @@ hear_payload(struct hearer *h, const uint8_t *octets, size_t n)
 }
 
 static void
+hear_header(struct hearer *h)
+{
+	MUST_FIND_NOTHING(frame_decode(&h->frame, h->header));
+	if (h->frame.type == FRAME_DATA)
+		judge_data(h);
+	if (keyed)
+		auth_frame_begin(&h->hears, h->header, &h->sum);
+	h->inside = true;
+	h->at = h->mac_have = 0;
+}
+
+/* Octets of the MAC behind a payload. */
+static size_t
+hear_mac(struct hearer *h, const uint8_t *octets, size_t n)
+{
+	if (n > FRAME_MAC - h->mac_have)
+		n = FRAME_MAC - h->mac_have;
+	memcpy(h->mac + h->mac_have, octets, n);
+	h->mac_have += n;
+	if (h->mac_have == FRAME_MAC)
+		MUST(auth_frame_good(&h->sum, h->mac));
+	return n;
+}
+
+static void
 hear(int fd, const uint8_t *octets, size_t n)
 {
 	struct hearer *h = &hearer[fd - WORLD_FIRST];
@@ -221,26 +255,25 @@ hear(int fd, const uint8_t *octets, size_t n)
 			h->greeting -= part;
 			continue;
 		}
-		if (h->inside)
-			part = hear_payload(h, octets, n);
-		else {
+		if (!h->inside) {
 			part = FRAME_HEADER - h->have < n ? FRAME_HEADER - h->have : n;
 			memcpy(h->header + h->have, octets, part);
 			h->have += part;
 			if (h->have < FRAME_HEADER)
 				continue;
-			MUST_FIND_NOTHING(frame_decode(&h->frame, h->header));
-			if (h->frame.type == FRAME_DATA)
-				judge_data(h);
-			h->inside = true;
-			h->at = 0;
-		}
-		if (h->at == h->frame.length) {
-			if (h->frame.type != FRAME_DATA)
-				judge_control(h);
-			h->inside = false;
-			h->have = 0;
-		}
+			hear_header(h);
+		} else if (h->at < h->frame.length) {
+			part = hear_payload(h, octets, n);
+			if (keyed)
+				siphash_add(&h->sum, octets, part);
+		} else
+			part = hear_mac(h, octets, n);
+		if (h->at < h->frame.length || (keyed && h->mac_have < FRAME_MAC))
+			continue;
+		if (h->frame.type != FRAME_DATA)
+			judge_control(h);
+		h->inside = false;
+		h->have = 0;
 	}
 }
 
@@ -336,7 +369,7 @@ new_connection(unsigned n)
 	if (fd == -1)
 		return -1;
 	h = &hearer[fd - WORLD_FIRST];
-	h->greeting = session.caller ? 0 : FRAME_GREETING;
+	h->greeting = session.caller ? 0 : keyed ? 2 * FRAME_GREETING : FRAME_GREETING;
 	h->have = h->at = 0;
 	h->inside = false;
 	h->received = h->delivered = h->pushed = 0;
@@ -354,7 +387,7 @@ make_greeting(struct hello *h, unsigned n)
 	memset(h->session, 0xa0, FRAME_ID);
 	memset(h->instance, session.caller ? 0xb0 : 0, FRAME_ID);
 	h->leg = (uint16_t)n;
-	h->required = options.checksum ? FEATURE_CHECKSUM : 0;
+	h->required = (options.checksum ? FEATURE_CHECKSUM : 0) | (keyed ? FEATURE_KEY : 0);
 	h->known = FEATURES_KNOWN;
 	memcpy(h->phrase, options.phrase, 4);
 	h->window = 4u << 20;
@@ -363,10 +396,25 @@ make_greeting(struct hello *h, unsigned n)
 	h->timeout_ms = 60000;
 }
 
+/* The peer has the same keys, the other way round. */
+static void
+share_keys(unsigned n)
+{
+	struct hearer *h;
+
+	if (!is_up(n))
+		return;
+	h = &hearer[legs[n]->fd - WORLD_FIRST];
+	MUST(legs[n]->keyed == keyed);
+	h->says = legs[n]->hears;
+	h->hears = legs[n]->says;
+}
+
 static void
 call_us(unsigned n)
 {
 	int fd = new_connection(n);
+	struct auth_talk talk;
 	struct refuse refuse;
 	struct hello hello;
 
@@ -375,7 +423,8 @@ call_us(unsigned n)
 	make_greeting(&hello, n);
 	hello.incarnation = ++incarnation[n];
 	hearer[fd - WORLD_FIRST].incarnation = hello.incarnation;
-	if (!session_admit(&session, &hello, fd, "caller", &refuse)) {
+	auth_talk_init(&talk);
+	if (!session_admit(&session, &hello, &talk, fd, "caller", &refuse)) {
 		world_at(fd)->open = false;
 		return;
 	}
@@ -383,6 +432,7 @@ call_us(unsigned n)
 	rounds(n);
 	MUST(!is_up(n));
 	inside_leg_serve(legs[n]);
+	share_keys(n);
 }
 
 static void
@@ -404,6 +454,7 @@ call_them(unsigned n)
 	welcome.incarnation = hello.incarnation;
 	hello_encode(&welcome, greeting);
 	inside_leg_answered(legs[n], greeting);
+	share_keys(n);
 }
 
 static void
@@ -424,22 +475,39 @@ say_octets(unsigned n, const uint8_t *octets, size_t size)
 		world_push(legs[n]->fd, octets, size);
 }
 
-/* seq and flags as they are given; the check is right unless `spoilt'. */
+/* With a key: the MAC of a frame, behind it; its octets. */
+static size_t
+add_mac(unsigned n, uint8_t *frame, size_t size, bool spoilt)
+{
+	struct siphash sum;
+
+	if (!keyed || !is_up(n))
+		return 0;
+	auth_frame_begin(&hearer[legs[n]->fd - WORLD_FIRST].says, frame, &sum);
+	siphash_add(&sum, frame + FRAME_HEADER, size - FRAME_HEADER);
+	siphash_final(&sum, frame + size);
+	frame[size] ^= spoilt;
+	return FRAME_MAC;
+}
+
+/* seq and flags as they are given; check and MAC are right unless `spoilt'. */
 static void
 say_frame(unsigned n, struct frame f, const uint8_t *payload, bool spoilt)
 {
-	static uint8_t octets[FRAME_HEADER + CONN_SIZE];
+	static uint8_t octets[FRAME_HEADER + CONN_SIZE + FRAME_MAC];
+	size_t size = FRAME_HEADER + f.length;
 
 	if (!is_up(n))
 		connect_leg(n);
 	if (f.type != FRAME_DATA || session.checked)
 		f.flags |= FRAME_CHECKED;
 	if ((f.flags & FRAME_CHECKED) != 0)
-		f.check = crc32c(0, payload, f.length) ^ (spoilt ? 1 : 0);
+		f.check = crc32c(0, payload, f.length) ^ (spoilt && !keyed ? 1 : 0);
 	frame_encode(&f, octets);
 	memcpy(octets + FRAME_HEADER, payload, f.length);
 	/* All of it or nothing, or what follows would be taken for the rest. */
-	say_octets(n, octets, FRAME_HEADER + f.length);
+	size += add_mac(n, octets, size, spoilt);
+	say_octets(n, octets, size);
 }
 
 static void
@@ -471,7 +539,8 @@ say_data(unsigned n, unsigned variant)
 		return;
 	if (seq + length > top && seq < PERIOD)
 		top = seq + length;
-	for (i = seq; i < seq + length && i < PERIOD; i++)
+	/* Nobody may have seen what is not the peer's. */
+	for (i = seq; i < seq + length && i < PERIOD && !(spoilt && keyed); i++)
 		variants[i] |= (uint8_t)(1u << variant);
 	hearer[legs[n]->fd - WORLD_FIRST].pushed += length;
 	say_frame(n, f, pattern[variant] + seq % PERIOD, spoilt);
@@ -589,7 +658,7 @@ say_status(unsigned n)
 static void
 say_header(unsigned n)
 {
-	uint8_t octets[FRAME_HEADER + 64];
+	uint8_t octets[FRAME_HEADER + 64 + FRAME_MAC];
 	uint32_t crc;
 	size_t behind;
 	unsigned i;
@@ -616,7 +685,9 @@ say_header(unsigned n)
 	fuzz_take(&input, octets + FRAME_HEADER, behind);
 	if (!is_up(n))
 		connect_leg(n);
-	say_octets(n, octets, FRAME_HEADER + behind);
+	behind += FRAME_HEADER;
+	behind += add_mac(n, octets, behind, false);
+	say_octets(n, octets, behind);
 }
 
 static void
@@ -706,7 +777,7 @@ own_end(void)
 	uint8_t how = fuzz_octet(&input);
 
 	if (how < 200 && session.rx != NULL)
-		rx_look(session.rx);
+		rx_look(session.rx, session.state == SESSION_RUNNING);
 	else if (how < 225)
 		session_fail(&session, FAIL_RESOURCE, "a failure of ours");
 	else if (how < 240)
@@ -832,17 +903,22 @@ make_options(uint8_t how)
 	options.wait_ms = options.timeout_ms = 60000;
 	options.heartbeat_ms = 10000;
 	world.pipe = (how & 8) != 0;
-	atomic_store(&log_level, (how & 0x14) == 0x14 ? LOG_LEVEL_MAX : LOG_ERROR);
+	atomic_store(&log_level, (how & 0x1c) == 0x1c ? LOG_LEVEL_MAX : LOG_ERROR);
 	scale = (how & 0x40) != 0 ? 8 : 1;
 	by_hand = (how & 0x80) != 0;
+	keyed = (how & 0x30) == 0x30;
 }
 
 static void
 make_session(void)
 {
+	char why[OPTIONS_WHY_SIZE];
 	unsigned i;
 
 	MUST(session_init(&session, &options) == 0);
+	if (keyed)
+		MUST(auth_take(&session.auth, "the key of all these sessions, 32+", 34, why,
+		    sizeof(why)) == 0);
 	if (session.sender) {
 		session.tx = tx_new(&session, WORLD_SOURCE, session.window, true, session.frame,
 		    session.checked);
@@ -918,8 +994,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < LEGS; i++)
 		free(legs[i]);
 	if (session.tx != NULL)
-		tx_free(session.tx);
+		inside_tx_free(session.tx);
 	if (session.rx != NULL)
-		rx_free(session.rx);
+		inside_rx_free(session.rx);
 	return 0;
 }

@@ -16,15 +16,16 @@
 static void
 judge_options(const struct options *o)
 {
+	bool ssh = o->ssh_host[0] != '\0';	/* then the ports, or all paths, come later */
 	unsigned i;
 
 	if (o->mode != OPTIONS_TX && o->mode != OPTIONS_RX)
 		return;
-	MUST(o->calls == (o->npaths > 0));
+	MUST(ssh ? o->calls : o->calls == (o->npaths > 0));
 	MUST(o->npaths <= OPTIONS_PATHS_MAX);
 	for (i = 0; i < o->npaths; i++) {
 		MUST(o->paths[i].host[0] != '\0');
-		MUST(atoi(o->paths[i].port) >= 1 && atoi(o->paths[i].port) <= 65535);
+		MUST(ssh || (atoi(o->paths[i].port) >= 1 && atoi(o->paths[i].port) <= 65535));
 	}
 	MUST(!o->calls || (o->threads >= 1 && o->threads <= OPTIONS_THREADS_MAX));
 	MUST(!o->frame_given || (o->frame_bytes >= 4096 && o->frame_bytes <= 16u << 20));
@@ -33,6 +34,9 @@ judge_options(const struct options *o)
 	MUST(o->timeout_ms <= (uint64_t)1 << 50);
 	MUST(o->verbose >= 0 && o->verbose <= 20);
 	MUST(!(o->progress && o->quiet));
+	MUST(o->nfar <= OPTIONS_FAR_MAX);
+	MUST(o->command == NULL || o->command[0] != NULL);
+	MUST(memchr(o->key, '\0', sizeof(o->key)) != NULL);
 	MUST(memchr(o->chaos, '\0', sizeof(o->chaos)) != NULL);
 	MUST(memchr(o->report, '\0', sizeof(o->report)) != NULL);
 }

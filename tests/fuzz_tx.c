@@ -10,3 +10,10 @@ inside_tx_window(const struct tx *tx)
 {
 	return &tx->window;
 }
+
+void
+inside_tx_free(struct tx *tx)
+{
+	window_free(&tx->window);
+	free(tx);
+}

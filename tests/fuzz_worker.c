@@ -18,6 +18,7 @@ inside_leg_thread(void *argument)
 static void
 hang_up(struct leg *leg)
 {
+	wipe_keys(leg);
 	close(leg->fd);
 	leg->fd = -1;
 	session_leg_busy(leg->session, false);
@@ -37,20 +38,19 @@ go(struct leg *leg)
 bool
 inside_leg_serve(struct leg *leg)
 {
-	uint8_t greeting[FRAME_GREETING];
-	struct hello hello, welcome;
+	struct auth_talk talk;
+	struct hello hello;
 
-	if (!take_pending(leg, &hello))
+	if (!take_pending(leg, &hello, &talk))
 		return false;
 	state_move(leg, LEG_GREETING);
 	leg->incarnation = hello.incarnation;
 	leg->path = hello.path;
 	leg->checked = session_checked(leg->session);
-	session_make_welcome(leg->session, &hello, &welcome);
-	hello_encode(&welcome, greeting);
-	outflow_init(&leg->out);
-	outflow_greeting(leg, greeting);
-	return go(leg);
+	if (welcome(leg, &hello, &talk))
+		return go(leg);
+	hang_up(leg);
+	return false;
 }
 
 bool
@@ -78,13 +78,20 @@ inside_leg_greet(struct leg *leg, int fd, struct hello *hello)
 bool
 inside_leg_answered(struct leg *leg, const uint8_t answer[FRAME_GREETING])
 {
-	if (answered(leg, answer) != NULL) {
+	struct dialogue d = { .proven = true };
+
+	auth_talk_init(&d.talk);
+	memcpy(d.answer, answer, FRAME_GREETING);
+	if (answered(leg, &d) != NULL) {
 		hang_up(leg);
 		return false;
 	}
 	outflow_init(&leg->out);
 	leg->checked = session_checked(leg->session);
-	return go(leg);
+	if (take_keys(leg, &d.talk, AUTH_CALLER))
+		return go(leg);
+	hang_up(leg);
+	return false;
 }
 
 const char *

@@ -674,6 +674,13 @@ log_settle(bool final)
 	(void)final;
 }
 
+size_t
+log_pass(const char *octets, size_t length)
+{
+	(void)octets;
+	return length;
+}
+
 /* wake.c */
 
 int
@@ -756,6 +763,20 @@ void
 net_unlisten(struct net_listener *l)
 {
 	(void)l;
+}
+
+int
+net_own(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+int
+net_close_on_exec(int fd)
+{
+	(void)fd;
+	return 0;
 }
 
 bool

@@ -44,7 +44,7 @@ struct world_conn {
 	size_t piece;		/* most octets of one call; 0 = no matter */
 	size_t room;		/* octets that can be sent */
 	uint64_t sent;		/* octets, in all */
-	uint8_t said[128];	/* the first of them */
+	uint8_t said[384];	/* the first of them: its greetings */
 };
 
 struct world {
