@@ -28,6 +28,24 @@ ended again 0
 told again '^answered: CHALLENGE REFUSE$'
 told r 'refused .*the key differs'
 must_run t
+
+# Whoever names the session keeps his place for a while, however many others
+# knock who name another one.
+head -c 128 "$T/said" >"$T/known"
+start capture "$PY" -IS "$TESTS/t_stranger.py" 0 capture "$T/unknown"
+told capture 'listening on'
+echo | start early "$V" tx 127.0.0.1 "$(port capture)" key "$T/key"
+within 10 test -s "$T/unknown" || fail "no HELLO came"
+signal early KILL
+for hello in known unknown; do
+	start $hello "$PY" -IS "$TESTS/t_stranger.py" "$(port r)" stay "$T/$hello"
+	told $hello '^connected'
+done
+start crowd "$PY" -IS "$TESTS/t_stranger.py" "$(port r)" crowd 500 "$T/unknown"
+told known '^stayed' 10
+never_said unknown '^stayed'
+stop crowd
+must_run t
 : >"$T/go"
 ended t 0
 ended r 0

@@ -8,6 +8,7 @@ silence    nothing
 slow FILE  the HELLO in FILE, a byte each 200 ms
 half FILE  the first half of it, then nothing
 whole FILE all of it: a HELLO of another session
+stay FILE  all of it, and says "stayed" when it was not shown the door in 4 s
 reset      a connection that is reset at once
 flood N    N silent connections, each made again when it is closed, as fast
            as 50 in a second
@@ -172,10 +173,18 @@ def main():
             connection.sendall(contents(sys.argv[3], 0.5))
         elif kind == "whole":
             connection.sendall(contents(sys.argv[3]))
+        elif kind == "stay":
+            connection.sendall(contents(sys.argv[3]))
+            connection.settimeout(4)
+            while connection.recv(4096):
+                pass                # a challenge
         elif kind == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                   struct.pack("ii", 1, 0))
             return
+    except socket.timeout:
+        say("stayed")
+        return
     except OSError:
         pass
     wait_closed(connection)
