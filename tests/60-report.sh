@@ -68,8 +68,9 @@ for side in t r; do
 done
 slow='import os, time
 while os.read(0, 65536): time.sleep(0.016)'
+data 16000000 >"$T/in"
 rx r report "$T/r.json" | start sink "$PY" -IS -c "$slow"
-source_of 16000000 | tx t r window 1M report "$T/t.json"
+tx t r window 1M report "$T/t.json" <"$T/in"
 ended t 0
 ended r 0
 for side in t r; do
