@@ -310,13 +310,16 @@ def listening(pid):
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table) as f:
-                lines = f.readlines()[1:]
+                next(f, None)
+                for line in f:
+                    field = line.split()
+                    # They come first, and what follows may be long.
+                    if field[3] != "0A":
+                        break
+                    if field[9] in inodes:
+                        return int(field[1].rsplit(":", 1)[1], 16)
         except OSError:
             continue
-        for line in lines:
-            field = line.split()
-            if field[3] == "0A" and field[9] in inodes:
-                return int(field[1].rsplit(":", 1)[1], 16)
     return None
 
 
