@@ -1,6 +1,7 @@
 #!/bin/sh
-# Goal: `congestion NAME` is what the sender's connections use, all of them; a
-# name that the system does not know is refused, and those that it knows are told.
+# Goal: `congestion NAME` is what the sender's connections use, all of them, also
+# those that are made anew; a name that the system does not know is refused, and
+# those that it knows are told.
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 need ss
@@ -19,8 +20,8 @@ done
 # `all_use NAME`: of the connections to the receiver, sender's side.
 all_use()
 {
-	ss -H -t -n -i state established "dport = :$(port r)" >"$T/ss"
-	n=$(grep -c "^[^ 	].*:$(port r)" "$T/ss" || :)
+	ss -H -t -n -i state established "dport = :$(port p)" >"$T/ss"
+	n=$(grep -c "^[^ 	].*:$(port p)" "$T/ss" || :)
 	[ "$n" -ge 2 ] && [ "$n" -eq "$(grep -c "^[ 	].* $1 \|^[ 	]*$1 " "$T/ss" || :)" ]
 }
 
@@ -30,14 +31,20 @@ tried=0
 # shellcheck disable=SC2013
 for name in $(cat $list); do
 	rx r >"$T/out"
+	proxy p r
 	rm -f "$T/go"
-	source_of $size hold="2000000:$T/go" | tx t r congestion "$name" threads 4
+	source_of $size hold="2000000:$T/go" | tx t p congestion "$name" threads 4
 	arrived "$T/out" 1900000
 	within 10 all_use "$name" || fail "$name is not used: $(cat "$T/ss")"
+	ask p reset both all
+	told t 'going on after'
+	within 10 all_use "$name" || fail "$name is not used anew: $(cat "$T/ss")"
 	: >"$T/go"
 	ended t 0
 	ended r 0
 	same "$T/in" "$T/out"
+	signal p TERM
+	ended p any
 	tried=$((tried + 1))
 done
 # One of them must be another than the system's own, or this proves nothing.
