@@ -35,7 +35,8 @@ SIZE = 300000
 LONGER = 3000000    # of the transfer with resets
 LIMIT_S = 40.0      # of a run; the sides' own limits are these
 MOST = 2000         # calls of one kind in a run, far beyond what there are
-WORDS = ["wait", "3", "heartbeat", "3", "timeout"]
+WORDS = ["heartbeat", "3", "wait"]
+WAITS_S = {"tx": "3", "rx": "5"}    # a machine that is busy starts tx late
 TIMEOUTS_S = {"plain": "3", "checked": "3", "commands": "3",
               "resets": "10"}
 # A reset takes with it what was not read, and slower legs have smaller frames:
@@ -139,13 +140,15 @@ class Run:
         self.data = setting.data
         if fault.form == "resets":
             self.data = setting.longer
-        self.words = WORDS + [TIMEOUTS_S[fault.form]]
         self.got = bytearray()
         self.threads, self.processes = [], {}
         self.wrong, self.mixed = None, False
 
     def path(self, name):
         return os.path.join(self.base, name)
+
+    def words(self, side):
+        return WORDS + [WAITS_S[side], "timeout", TIMEOUTS_S[self.fault.form]]
 
     def said(self, side):
         with open(self.path(side + ".err"), "rb") as f:
@@ -188,18 +191,18 @@ class Run:
     def start_rx(self):
         if self.fault.form == "checked":
             with open(self.path("out"), "wb") as out:
-                self.start("rx", ["rx", "0"] + self.words, subprocess.DEVNULL, out)
+                self.start("rx", ["rx", "0"] + self.words("rx"), subprocess.DEVNULL, out)
         elif self.fault.form == "commands":
             command = ["exec", "sh", "-c", "cat >\"$1\"", "sh", self.path("out")]
-            self.start("rx", ["rx", "0"] + self.words + command,
+            self.start("rx", ["rx", "0"] + self.words("rx") + command,
                        subprocess.DEVNULL, subprocess.DEVNULL)
         else:
-            p = self.start("rx", ["rx", "0"] + self.words, subprocess.DEVNULL,
+            p = self.start("rx", ["rx", "0"] + self.words("rx"), subprocess.DEVNULL,
                            subprocess.PIPE)
             self.thread(self.take, p.stdout)
 
     def start_tx(self, port):
-        words = ["tx", "127.0.0.1", port, "threads", "2"] + self.words
+        words = ["tx", "127.0.0.1", port, "threads", "2"] + self.words("tx")
         if self.fault.form == "resets":
             words += RESETS
         if self.fault.form == "checked":
@@ -310,13 +313,16 @@ def listening(pid):
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table) as f:
-                lines = f.readlines()[1:]
+                next(f, None)
+                for line in f:
+                    field = line.split()
+                    # They come first, and what follows may be long.
+                    if field[3] != "0A":
+                        break
+                    if field[9] in inodes:
+                        return int(field[1].rsplit(":", 1)[1], 16)
         except OSError:
             continue
-        for line in lines:
-            field = line.split()
-            if field[3] == "0A" and field[9] in inodes:
-                return int(field[1].rsplit(":", 1)[1], 16)
     return None
 
 
