@@ -56,6 +56,7 @@
 #include "rx.h"
 #include "session.h"
 #include "ssh.h"
+#include "tunnel.h"
 #include "tx.h"
 #include "worker.h"
 
@@ -310,7 +311,7 @@ connect_ssh(struct ssh *ssh, const struct session *s, const struct listener *l)
 	int error;
 
 	if (s->options->served)
-		return ssh_answer(ssh, l->net.name[0]);
+		return ssh_answer(ssh, s->options, l->net.name[0]);
 	if (s->options->ssh_host[0] == '\0')
 		return 0;
 	error = ssh_listen(ssh, s->sender ? STDOUT_FILENO : STDERR_FILENO);
@@ -331,7 +332,7 @@ transfer(const struct options *o, struct ssh *ssh)
 		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (o->ssh_host[0] != '\0')
+	if (o->ssh_host[0] != '\0' || o->served)
 		s->ssh = ssh;
 	if (check_options(s) == -1)
 		return EXIT_USAGE;
@@ -354,6 +355,7 @@ transfer(const struct options *o, struct ssh *ssh)
 	session_run(s);
 	end_command(s, true);
 	ssh_end(ssh);
+	tunnel_end();
 	monitor_finish(&monitor);
 	log_settle(true);
 	lock_take(&s->lock);
@@ -390,7 +392,10 @@ begin_ssh(struct ssh *ssh, struct options *options)
 		log_from(host);
 		return ssh_serve(ssh, options);
 	}
-	return options->ssh_host[0] != '\0' ? ssh_begin(ssh, options) : EXIT_DELIVERED;
+	if (options->ssh_host[0] == '\0')
+		return EXIT_DELIVERED;
+	log_set(options->verbose);
+	return ssh_begin(ssh, options);
 }
 
 int
@@ -419,5 +424,7 @@ main(int argc, char *argv[])
 	log_open();
 	log_set(options.verbose);
 	/* Threads may be in a read or a write that never ends: none is waited for. */
-	exit(transfer(&options, &ssh));
+	status = transfer(&options, &ssh);
+	ssh_end(&ssh);
+	exit(status);
 }
