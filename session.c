@@ -608,11 +608,27 @@ dial_failed(struct session *s, struct leg *leg, bool refused, enum dial_end end)
 	lock_drop(&s->lock);
 }
 
+/* Is there no way to the peer any more?  Then nobody is left to be told, either. */
+static bool
+nobody_left(struct session *s)
+{
+	bool all;
+
+	lock_take(&s->lock);
+	all = s->up == 0 && paths_all_refused(&s->paths);
+	if (all && s->state == SESSION_CLOSING) {
+		s->closing_ns = 0;
+		lock_wake_all(&s->changed);
+	}
+	lock_drop(&s->lock);
+	return all;
+}
+
 /* No way leads to the peer any more, or did at all. */
 static void
 refused_judge(struct session *s, int status, const char *text)
 {
-	bool bound, all, delivered = false;
+	bool bound, delivered = false;
 	struct tx_state state;
 
 	if (s->tx != NULL) {
@@ -621,14 +637,8 @@ refused_judge(struct session *s, int status, const char *text)
 	}
 	lock_take(&s->lock);
 	bound = s->bound;
-	all = s->up == 0 && paths_all_refused(&s->paths);
-	/* Nobody is left to be told. */
-	if (all && s->state == SESSION_CLOSING) {
-		s->closing_ns = 0;
-		lock_wake_all(&s->changed);
-	}
 	lock_drop(&s->lock);
-	if (!all)
+	if (!nobody_left(s))
 		return;
 	if (!bound)
 		fail_status(s, FAIL_PROTOCOL, status, text);
@@ -639,6 +649,7 @@ refused_judge(struct session *s, int status, const char *text)
 		session_fail(s, FAIL_PROTOCOL, s->sender ?
 		    "no path leads to the receiver of this session any more" :
 		    "no path leads to the sender of this session any more");
+	nobody_left(s);
 }
 
 void
@@ -658,8 +669,11 @@ session_dial_failed(struct session *s, struct leg *leg, const char *why, enum di
 	wanted = s->paths.path[leg->path].wanted;
 	next = s->paths.path[leg->path].next_ns;
 	lock_drop(&s->lock);
-	if (closing)
+	if (closing) {
+		if (end == DIAL_DENIED && s->ssh != NULL)
+			nobody_left(s);
 		return;
+	}
 	now = clock_now_ns();
 	if (next > now + SECOND / 20)
 		snprintf(rest, sizeof(rest), "in %.1f s", (double)(next - now) / (double)SECOND);

@@ -59,8 +59,8 @@ kill_locked(pid_t pid)
 
 /*
  * Each has a connection of its own, not a share in one that is open already;
- * it asks nothing, because it may be made again at any time; and it says no more
- * than why it failed, because nobody reads it until it has.
+ * it asks nothing, because it may be made again at any time; and it says why it
+ * failed and little else, because nobody reads that before.
  */
 static pid_t
 start_ssh(const char *command, const char *host, const char *address, const char *port, int end,
@@ -69,7 +69,7 @@ start_ssh(const char *command, const char *host, const char *address, const char
 	char line[LINE], to[NET_NAME];
 	char *argv[] = {
 		"sh", "-c", line, "ssh", "-T", "-o", "BatchMode=yes", "-o", "ControlPath=none",
-		"-o", "ClearAllForwardings=yes", "-o", "LogLevel=ERROR", "-W", to,
+		"-o", "ClearAllForwardings=yes", "-o", "LogLevel=INFO", "-W", to,
 		(char *)(uintptr_t)host, NULL
 	};
 	pid_t pid;

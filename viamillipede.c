@@ -318,6 +318,21 @@ connect_ssh(struct ssh *ssh, const struct session *s, const struct listener *l)
 	return error == 0 ? 0 : start_thread_failed("the thread that listens to ssh", error);
 }
 
+/* Where there never was a session, there is nothing that the far side could still say. */
+static void
+end_ssh(struct session *s, struct ssh *ssh)
+{
+	bool never;
+
+	lock_take(&s->lock);
+	never = s->contact_ns == 0;
+	lock_drop(&s->lock);
+	if (never)
+		ssh_hurry(ssh);
+	ssh_end(ssh);
+	tunnel_end();
+}
+
 static int
 transfer(const struct options *o, struct ssh *ssh)
 {
@@ -354,8 +369,7 @@ transfer(const struct options *o, struct ssh *ssh)
 	}
 	session_run(s);
 	end_command(s, true);
-	ssh_end(ssh);
-	tunnel_end();
+	end_ssh(s, ssh);
 	monitor_finish(&monitor);
 	log_settle(true);
 	lock_take(&s->lock);

@@ -721,6 +721,12 @@ dial(struct leg *leg, unsigned patience_ms, unsigned again_ms)
 
 	state_move(leg, LEG_DIALLING);
 	stir(leg);
+	/* What woke us so far meant to look whether to dial; from now on it means not to. */
+	wake_clear(&leg->wake);
+	if (session_needless(leg->session)) {
+		session_unwelcome(leg->session, leg);
+		return;
+	}
 	if (path->tunnel) {
 		leg->fd = tunnel_open(&leg->tunnel, leg->session->options->ssh, path->host,
 		    leg->session->options->inner, path->port, why);
