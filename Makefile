@@ -13,25 +13,23 @@ MANDIR = $(PREFIX)/share/man
 DESTDIR =
 
 OBJS = auth.o blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o \
-	inflow.o listener.o \
-	lock.o log.o lookup.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
-	pulse.o ranges.o report.o rx.o session.o sha256.o siphash.o spawn.o ssh.o stats.o tally.o tune.o \
-	tunnel.o tx.o wake.o window.o \
-	worker.o viamillipede.o
+	inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o order.o orders.o \
+	outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o session.o sha256.o \
+	siphash.o spawn.o ssh.o stats.o tally.o tune.o tunnel.o tx.o wake.o window.o worker.o \
+	viamillipede.o
 
 # What the unit tests link: everything but main.
 LIB = auth.o blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o \
-	inflow.o listener.o \
-	lock.o log.o lookup.o monitor.o net.o options.o order.o outflow.o pace.o path.o progress.o \
-	pulse.o ranges.o report.o rx.o session.o sha256.o siphash.o spawn.o ssh.o \
-	stats.o tally.o tune.o tunnel.o tx.o \
-	wake.o window.o worker.o
+	inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o order.o orders.o \
+	outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o session.o sha256.o \
+	siphash.o spawn.o ssh.o stats.o tally.o tune.o tunnel.o tx.o wake.o window.o worker.o
 
-UNITS = build/unit_auth build/unit_blame build/unit_chaos build/unit_command build/unit_crc32c build/unit_digest \
-	build/unit_events build/unit_frame build/unit_lock build/unit_log build/unit_lookup build/unit_options \
-	build/unit_order build/unit_pace build/unit_path build/unit_progress build/unit_pulse \
-	build/unit_ranges build/unit_report build/unit_sha256 build/unit_siphash \
-	build/unit_stats build/unit_tune build/unit_window
+UNITS = build/unit_auth build/unit_blame build/unit_chaos build/unit_command \
+	build/unit_crc32c build/unit_digest build/unit_events build/unit_frame build/unit_lock \
+	build/unit_log build/unit_lookup build/unit_options build/unit_order build/unit_orders \
+	build/unit_pace build/unit_path build/unit_progress build/unit_pulse build/unit_ranges \
+	build/unit_report build/unit_sha256 build/unit_siphash build/unit_stats \
+	build/unit_tune build/unit_window
 
 TOOLS = build/wanem build/bench_source build/bench_sink build/bench_splice build/bench_copy \
 	build/simulation $(CORPORA)
@@ -128,6 +126,8 @@ build/unit_options: tests/unit_options.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_options.c $(LIB) $(LDLIBS)
 build/unit_order: tests/unit_order.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_order.c $(LIB) $(LDLIBS)
+build/unit_orders: tests/unit_orders.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_orders.c $(LIB) $(LDLIBS)
 build/unit_pace: tests/unit_pace.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_pace.c $(LIB) $(LDLIBS)
 build/unit_path: tests/unit_path.c tests/check.h $(LIB)
@@ -206,6 +206,8 @@ build/bench_copy: tests/bench_copy.c
 auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
+auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
+auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 blame.o: blame.c blame.h
 chaos.o: chaos.c chaos.h entropy.h log.h lock.h
 command.o: command.c command.h lock.h log.h spawn.h wake.h
@@ -228,9 +230,10 @@ monitor.o: monitor.c monitor.h lock.h options.h progress.h log.h stats.h \
  blame.h frame.h leg.h auth.h sha256.h siphash.h chaos.h inflow.h order.h \
  net.h lookup.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
  session.h events.h path.h report.h tally.h
-net.o: net.c net.h lookup.h lock.h
+net.o: net.c net.h lookup.h lock.h spawn.h
 options.o: options.c options.h
 order.o: order.c order.h
+orders.o: orders.c orders.h sha256.h
 outflow.o: outflow.c outflow.h frame.h window.h ranges.h crc32c.h leg.h \
  auth.h lock.h sha256.h siphash.h chaos.h inflow.h order.h net.h lookup.h \
  pulse.h tunnel.h wake.h log.h tx.h blame.h worker.h
@@ -253,12 +256,12 @@ rx.o: rx.c rx.h blame.h frame.h order.h command.h digest.h leg.h auth.h \
 session.o: session.c session.h auth.h frame.h lock.h sha256.h siphash.h \
  chaos.h events.h net.h lookup.h leg.h inflow.h order.h outflow.h \
  window.h ranges.h pulse.h tunnel.h wake.h log.h options.h path.h \
- command.h entropy.h rx.h blame.h ssh.h tx.h worker.h
+ command.h entropy.h rx.h blame.h ssh.h orders.h tx.h worker.h
 sha256.o: sha256.c sha256.h
 siphash.o: siphash.c sha256.h siphash.h
-spawn.o: spawn.c spawn.h
-ssh.o: ssh.c ssh.h options.h entropy.h lock.h log.h net.h lookup.h \
- sha256.h spawn.h
+spawn.o: spawn.c spawn.h lock.h
+ssh.o: ssh.c ssh.h options.h orders.h wake.h entropy.h lock.h log.h net.h \
+ lookup.h sha256.h spawn.h
 stats.o: stats.c stats.h blame.h frame.h leg.h auth.h lock.h sha256.h \
  siphash.h chaos.h inflow.h order.h net.h lookup.h outflow.h window.h \
  ranges.h pulse.h tunnel.h wake.h session.h events.h log.h options.h \
@@ -268,7 +271,7 @@ tally.o: tally.c tally.h options.h stats.h blame.h frame.h leg.h auth.h \
  outflow.h window.h ranges.h pulse.h tunnel.h wake.h session.h events.h \
  log.h path.h
 tune.o: tune.c tune.h
-tunnel.o: tunnel.c tunnel.h net.h lookup.h spawn.h
+tunnel.o: tunnel.c tunnel.h net.h lookup.h lock.h spawn.h
 tx.o: tx.c tx.h blame.h frame.h window.h ranges.h command.h digest.h \
  leg.h auth.h lock.h sha256.h siphash.h chaos.h inflow.h order.h net.h \
  lookup.h outflow.h pulse.h tunnel.h wake.h log.h pace.h session.h \
@@ -277,7 +280,7 @@ viamillipede.o: viamillipede.c auth.h frame.h lock.h sha256.h siphash.h \
  chaos.h command.h listener.h net.h lookup.h log.h monitor.h options.h \
  progress.h stats.h blame.h leg.h inflow.h order.h outflow.h window.h \
  ranges.h pulse.h tunnel.h wake.h session.h events.h path.h report.h rx.h \
- ssh.h tx.h worker.h
+ ssh.h orders.h tx.h worker.h
 wake.o: wake.c wake.h
 window.o: window.c window.h frame.h ranges.h
 worker.o: worker.c worker.h frame.h leg.h auth.h lock.h sha256.h \

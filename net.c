@@ -27,6 +27,7 @@
 #endif
 
 #include "lock.h"
+#include "spawn.h"
 
 #define NEXT_ADDRESS_MS	250	/* RFC 8305: Connection Attempt Delay */
 #define ATTEMPTS	16	/* connections that may be under way in one dial */
@@ -62,19 +63,28 @@ net_own(int fd)
 	return net_close_on_exec(fd);
 }
 
+/* What has just been made, under spawn_hold; -1 with errno, and then it is closed. */
+static int
+owned(int fd)
+{
+	int error;
+
+	if (fd == -1 || net_own(fd) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
 static int
 socket_new(int family)
 {
-	int fd = socket(family, SOCK_STREAM, 0), error;
+	int fd;
 
-	if (fd == -1)
-		return -1;
-	if (net_own(fd) == -1) {
-		error = errno;
-		close(fd);
-		errno = error;
-		return -1;
-	}
+	spawn_hold();
+	fd = owned(socket(family, SOCK_STREAM, 0));
+	spawn_release();
 	return fd;
 }
 
@@ -573,16 +583,13 @@ net_accept(int listener, char name[NET_NAME])
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa);
-	int fd = accept(listener, (struct sockaddr *)&sa, &len), error;
+	int fd;
 
+	spawn_hold();
+	fd = owned(accept(listener, (struct sockaddr *)&sa, &len));
+	spawn_release();
 	if (fd == -1)
 		return -1;
-	if (net_own(fd) == -1) {
-		error = errno;
-		close(fd);
-		errno = error;
-		return -1;
-	}
 	net_prepare(fd);
 	name_address((struct sockaddr *)&sa, len, name);
 	return fd;

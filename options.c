@@ -33,6 +33,9 @@
 #define SSH		16u	/* who starts the other side through ssh */
 #define SERVE		32u	/* what ssh starts */
 
+#define LOOPBACK	"127.0.0.1"
+#define PATIENCE	60	/* seconds that a far side waits at least */
+
 #define NAME_WIDTH	22	/* of the usage text's left column */
 #define LINE_WIDTH	79
 
@@ -834,25 +837,39 @@ take_words(struct parse *p, int argc, char *const argv[])
 			continue;
 		}
 		pass_on(p, w, argv + i, arguments);
+		/* Where the far side listens, a tunnel has to lead. */
+		if (p->far != 0 && w->take == take_address &&
+		    copy_host(p, w->word, argv[i + 1], p->o->inner) == -1)
+			return -1;
 		if ((w->who & p->who) != 0 && w->take(p, w, argv + i + 1) == -1)
 			return -1;
 	}
 	return 0;
 }
 
-/* The far side's command line: what it is comes first, its command last. */
+/*
+ * The far side's command line: what it is comes first, its command last.  It
+ * waits longer than we do, and if only ssh is to reach it nothing else does.
+ */
 static void
 take_far(struct parse *p)
 {
 	struct options *o = p->o;
 	const char *head[] = {
-		(p->far & RX) != 0 ? "rx" : "offer", o->ports, "wait", "60"
+		(p->far & RX) != 0 ? "rx" : "offer", o->ports, "wait", o->patience,
+		"bind", LOOPBACK
 	};
 	size_t n = sizeof(head) / sizeof(head[0]);
 
+	(void)snprintf(o->patience, sizeof(o->patience), "%" PRIu64,
+	    o->wait_ms == 0 ? 0 : o->wait_ms / 1000 < PATIENCE ? PATIENCE : o->wait_ms / 1000);
+	if (!o->tunnel || o->inner[0] != '\0')
+		n -= 2;
+	if (o->inner[0] == '\0')
+		(void)snprintf(o->inner, sizeof(o->inner), "%s", LOOPBACK);
 	assert(o->nfar + n + 2 <= OPTIONS_FAR_MAX);
 	memmove(o->far + n, o->far, o->nfar * sizeof(o->far[0]));
-	memcpy(o->far, head, sizeof(head));
+	memcpy(o->far, head, n * sizeof(head[0]));
 	o->nfar += n;
 	o->far[o->nfar++] = (p->far & RX) != 0 ? "exec" : "source";
 	o->far[o->nfar++] = p->script;
@@ -888,6 +905,9 @@ take_together(struct parse *p)
 		    "session; legal: without it");
 	if (o->progress && o->quiet)
 		return fail(p, "\"progress\" and \"quiet\" exclude each other; "
+		    "legal: one of them");
+	if (o->tunnel && o->npaths > 0)
+		return fail(p, "\"tunnel\" and \"path\" exclude each other; "
 		    "legal: one of them");
 	if (p->given[find_word("interval", BOTH) - words] &&
 	    o->report[0] == '\0')

@@ -77,6 +77,8 @@ struct options {
 	char remote[OPTIONS_TEXT_SIZE];	/* this program there */
 	char ports[OPTIONS_PORTS_SIZE];	/* that it may listen on, as port */
 	bool tunnel;			/* no path but through ssh */
+	char inner[OPTIONS_TEXT_SIZE];	/* address that a tunnel leads to there */
+	char patience[24];		/* how long the far side waits: a word of its own */
 	const char *far[OPTIONS_FAR_MAX];	/* its words; in argv or constant */
 	size_t nfar;
 

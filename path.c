@@ -62,7 +62,7 @@ all_refused(const struct paths *p, unsigned n)
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		if (p->path[i].outcome != PATH_REFUSED)
+		if (p->path[i].outcome != PATH_REFUSED && p->path[i].outcome != PATH_DENIED)
 			return false;
 	return true;
 }
@@ -234,9 +234,9 @@ paths_failed(struct paths *p, unsigned path, bool slow, uint64_t random, uint64_
 	failed(p, path, PATH_DEAD, slow, random, now_ns);
 }
 
-void
-paths_refused(struct paths *p, unsigned path, uint32_t refused, unsigned addresses,
-    uint64_t random, uint64_t now_ns)
+static void
+refused_as(struct paths *p, unsigned path, enum path_outcome outcome, uint32_t refused,
+    unsigned addresses, uint64_t random, uint64_t now_ns)
 {
 	struct path *h = &p->path[path];
 	unsigned i, all = 0;
@@ -244,8 +244,21 @@ paths_refused(struct paths *p, unsigned path, uint32_t refused, unsigned address
 	h->refused |= refused;
 	for (i = 0; i < addresses; i++)
 		all |= 1u << i % 32;
-	failed(p, path, (h->refused & all) == all ? PATH_REFUSED : PATH_DEAD, false, random,
-	    now_ns);
+	failed(p, path, (h->refused & all) == all ? outcome : PATH_DEAD, false, random, now_ns);
+}
+
+void
+paths_refused(struct paths *p, unsigned path, uint32_t refused, unsigned addresses,
+    uint64_t random, uint64_t now_ns)
+{
+	refused_as(p, path, PATH_REFUSED, refused, addresses, random, now_ns);
+}
+
+void
+paths_denied(struct paths *p, unsigned path, uint32_t denied, unsigned addresses,
+    uint64_t random, uint64_t now_ns)
+{
+	refused_as(p, path, PATH_DENIED, denied, addresses, random, now_ns);
 }
 
 bool

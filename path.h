@@ -15,7 +15,7 @@
  *
  * A reserve is a way that is worse than all others and works where they do not
  * (a tunnel).  It is dialled when no other path has had a leg for
- * PATHS_RESERVE_NS, or all of them refused, by legs that are not scouts, or by
+ * PATHS_RESERVE_NS, or all of them refused or denied, by legs that are not scouts, or by
  * scouts in turn with their own path where there are no others.
  */
 #ifndef PATH_H
@@ -33,6 +33,7 @@ enum path_outcome {
 	PATH_UNTRIED,
 	PATH_UP,		/* a leg joined */
 	PATH_DEAD,		/* nobody answered, or hung up */
+	PATH_DENIED,		/* nobody listens there */
 	PATH_REFUSED		/* the answer was a refusal */
 };
 
@@ -103,9 +104,12 @@ void paths_left(struct paths *p, unsigned path, bool useful, uint64_t random, ui
 void paths_failed(struct paths *p, unsigned path, bool slow, uint64_t random, uint64_t now_ns);
 /*
  * Some of the name's addresses (one bit each) refused, or nobody listens there;
- * only when that is so of all of them, the path counts as refused.
+ * only when that is so of all of them, the path counts as refused; or as denied,
+ * where that nobody listens is a last word, too.
  */
 void paths_refused(struct paths *p, unsigned path, uint32_t refused, unsigned addresses,
+    uint64_t random, uint64_t now_ns);
+void paths_denied(struct paths *p, unsigned path, uint32_t denied, unsigned addresses,
     uint64_t random, uint64_t now_ns);
 
 /* Where a scout with several paths goes after a failure. */
@@ -117,7 +121,7 @@ unsigned paths_rotate(const struct paths *p, unsigned leg, unsigned path);
  */
 bool paths_call_home(const struct paths *p, unsigned home, unsigned path, uint64_t now_ns);
 
-/* Every path was tried, and the last word of each was a refusal. */
+/* Every path was tried, and the last word of each was a refusal, or that nobody listens. */
 bool paths_all_refused(const struct paths *p);
 bool paths_any_refused(const struct paths *p);
 

@@ -23,6 +23,7 @@
 #define FAREWELL_NS	SECOND		/* the last words may take so long */
 #define KEEP_NS		(60 * SECOND)	/* the receiver keeps its verdict so long */
 #define VERDICT_NS	(90 * SECOND)	/* the sender waits so long for it */
+#define ALONE_NS	(10 * SECOND)	/* the far side waits so long for who has gone */
 #define TICK_NS		SECOND
 #define TUNE_NS		(SECOND / 10)	/* while data flows */
 #define WINDOW_MOST	((uint64_t)512 << 20)
@@ -248,6 +249,8 @@ session_signal(struct session *s, int signal)
 	lock_drop(&s->lock);
 	if (second && s->command != NULL)
 		command_hurry(s->command);
+	if (s->ssh != NULL)
+		ssh_hurry(s->ssh);
 	snprintf(text, sizeof(text), "ended by %s", signal_text(signal));
 	fail_status(s, FAIL_SIGNAL, EXIT_FAILED, text);
 }
@@ -393,6 +396,13 @@ dial_over_locked(struct session *s, struct leg *leg)
 	lock_wake_all(&s->changed);
 }
 
+/* Everything is said; nobody needs another leg. */
+static bool
+needless_locked(const struct session *s)
+{
+	return s->state == SESSION_OVER || ((s->due & DUE_PART) != 0 && s->released);
+}
+
 bool
 session_over(struct session *s)
 {
@@ -402,6 +412,17 @@ session_over(struct session *s)
 	over = s->state == SESSION_OVER;
 	lock_drop(&s->lock);
 	return over;
+}
+
+bool
+session_needless(struct session *s)
+{
+	bool needless;
+
+	lock_take(&s->lock);
+	needless = needless_locked(s);
+	lock_drop(&s->lock);
+	return needless;
 }
 
 bool
@@ -519,8 +540,14 @@ session_leg_down(struct session *s, struct leg *leg, const char *why)
 void
 session_leg_parted(struct session *s)
 {
+	unsigned i;
+
 	lock_take(&s->lock);
 	s->released = true;
+	/* Those that wait for an answer need not any more. */
+	for (i = 0; i < s->legs; i++)
+		if (atomic_load(&s->leg[i]->state) == LEG_GREETING)
+			wake_signal(&s->leg[i]->wake);
 	lock_wake_all(&s->changed);
 	lock_drop(&s->lock);
 }
@@ -548,8 +575,8 @@ session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigne
 	lock_take(&s->lock);
 	if (s->state == SESSION_OVER)
 		*again_ns = 0;
-	else if ((s->due & DUE_PART) != 0 && s->released)
-		;	/* everything is said; nobody needs another leg */
+	else if (needless_locked(s))
+		;
 	else if (paths_choose(&s->paths, leg->number, leg->home, now, &leg->path, again_ns)) {
 		paths_began(&s->paths, leg->path, leg->random, now);
 		leg->dialling = true;
@@ -567,9 +594,13 @@ session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigne
 	return go;
 }
 
-/* refused: by the address that leg->address names now, otherwise by silence. */
+/*
+ * refused: by the address that leg->address names now, otherwise as told.  Who was
+ * started through ssh listened before it answered: that nobody does any more is a
+ * last word.
+ */
 static void
-dial_failed(struct session *s, struct leg *leg, bool refused, bool slow)
+dial_failed(struct session *s, struct leg *leg, bool refused, enum dial_end end)
 {
 	uint64_t now = clock_now_ns();
 
@@ -577,15 +608,61 @@ dial_failed(struct session *s, struct leg *leg, bool refused, bool slow)
 	if (refused)
 		paths_refused(&s->paths, leg->path, leg->denied | 1u << leg->address,
 		    leg->addresses, leg->random, now);
+	else if (end == DIAL_DENIED && s->ssh != NULL)
+		paths_denied(&s->paths, leg->path, leg->denied, leg->addresses, leg->random, now);
 	else
-		paths_failed(&s->paths, leg->path, slow, leg->random, now);
+		paths_failed(&s->paths, leg->path, end == DIAL_SLOW, leg->random, now);
 	dial_over_locked(s, leg);
 	leg->home = paths_rotate(&s->paths, leg->number, leg->home);
 	lock_drop(&s->lock);
 }
 
+/* Is there no way to the peer any more?  Then nobody is left to be told, either. */
+static bool
+nobody_left(struct session *s)
+{
+	bool all;
+
+	lock_take(&s->lock);
+	all = s->up == 0 && paths_all_refused(&s->paths);
+	if (all && s->state == SESSION_CLOSING) {
+		s->closing_ns = 0;
+		lock_wake_all(&s->changed);
+	}
+	lock_drop(&s->lock);
+	return all;
+}
+
+/* No way leads to the peer any more, or did at all. */
+static void
+refused_judge(struct session *s, int status, const char *text)
+{
+	bool bound, delivered = false;
+	struct tx_state state;
+
+	if (s->tx != NULL) {
+		tx_state(s->tx, &state);
+		delivered = state.finished && state.delivered == state.read;
+	}
+	lock_take(&s->lock);
+	bound = s->bound;
+	lock_drop(&s->lock);
+	if (!nobody_left(s))
+		return;
+	if (!bound)
+		fail_status(s, FAIL_PROTOCOL, status, text);
+	else if (delivered)
+		fail_status(s, FAIL_TIMEOUT, EXIT_UNCONFIRMED,
+		    "all was delivered, but the receiver that could confirm it is gone");
+	else
+		session_fail(s, FAIL_PROTOCOL, s->sender ?
+		    "no path leads to the receiver of this session any more" :
+		    "no path leads to the sender of this session any more");
+	nobody_left(s);
+}
+
 void
-session_dial_failed(struct session *s, struct leg *leg, const char *why, bool slow)
+session_dial_failed(struct session *s, struct leg *leg, const char *why, enum dial_end end)
 {
 	static struct log_limit failed = LOG_LIMIT("dials failed");
 	const struct options_path *path = &s->options->paths[leg->path];
@@ -594,15 +671,18 @@ session_dial_failed(struct session *s, struct leg *leg, const char *why, bool sl
 	uint64_t now, next;
 	bool closing;
 
-	dial_failed(s, leg, false, slow);
+	dial_failed(s, leg, false, end);
 	lock_take(&s->lock);
 	closing = s->verdict != VERDICT_NONE;
 	up = s->up;
 	wanted = s->paths.path[leg->path].wanted;
 	next = s->paths.path[leg->path].next_ns;
 	lock_drop(&s->lock);
-	if (closing)
+	if (closing) {
+		if (end == DIAL_DENIED && s->ssh != NULL)
+			nobody_left(s);
 		return;
+	}
 	now = clock_now_ns();
 	if (next > now + SECOND / 20)
 		snprintf(rest, sizeof(rest), "in %.1f s", (double)(next - now) / (double)SECOND);
@@ -612,6 +692,8 @@ session_dial_failed(struct session *s, struct leg *leg, const char *why, bool sl
 	    "cannot connect to %s:%s%s%s: %s; retrying %s (%u of at least %u legs up)",
 	    path->host, path->port, path->from[0] != '\0' ? " from " : "", path->from, why,
 	    rest, up, wanted);
+	if (end == DIAL_DENIED && s->ssh != NULL)
+		refused_judge(s, EXIT_UNREACHED, "the far side does not listen any more");
 }
 
 /*
@@ -744,39 +826,6 @@ session_welcome(struct session *s, struct leg *leg, const struct hello *w)
 	return why;
 }
 
-/* No way leads to the peer any more, or did at all. */
-static void
-refused_judge(struct session *s, const char *text)
-{
-	bool bound, all, delivered = false;
-	struct tx_state state;
-
-	if (s->tx != NULL) {
-		tx_state(s->tx, &state);
-		delivered = state.finished && state.delivered == state.read;
-	}
-	lock_take(&s->lock);
-	bound = s->bound;
-	all = s->up == 0 && paths_all_refused(&s->paths);
-	/* Nobody is left to be told. */
-	if (all && s->state == SESSION_CLOSING) {
-		s->closing_ns = 0;
-		lock_wake_all(&s->changed);
-	}
-	lock_drop(&s->lock);
-	if (!all)
-		return;
-	if (!bound)
-		fail_status(s, FAIL_PROTOCOL, EXIT_REFUSED, text);
-	else if (delivered)
-		fail_status(s, FAIL_TIMEOUT, EXIT_UNCONFIRMED,
-		    "all was delivered, but the receiver that could confirm it is gone");
-	else
-		session_fail(s, FAIL_PROTOCOL, s->sender ?
-		    "no path leads to the receiver of this session any more" :
-		    "no path leads to the sender of this session any more");
-}
-
 /* A session that stands does not end by a word that anybody may have said. */
 static bool
 refusal_counts(struct session *s, bool proven)
@@ -806,14 +855,14 @@ session_refused(struct session *s, struct leg *leg, const struct refuse *r, bool
 		return "refused without a proof";
 	}
 	if (r->reason == REFUSE_STALE) {
-		dial_failed(s, leg, false, false);
+		dial_failed(s, leg, false, DIAL_FAILED);
 		return "stale";
 	}
-	dial_failed(s, leg, true, false);
+	dial_failed(s, leg, true, DIAL_FAILED);
 	/* The next dial tries another address of the name. */
 	leg->address++;
 	log_limited(&refused, s->paths.count > 1 || s->bound ? LOG_LOSS : LOG_SESSION, "%s", text);
-	refused_judge(s, text);
+	refused_judge(s, EXIT_REFUSED, text);
 	return "refused";
 }
 
@@ -1038,9 +1087,16 @@ static void
 judge_contact(struct session *s, uint64_t now)
 {
 	uint64_t wait_ns = s->options->wait_ms * MS;
+	uint64_t gone_ns = s->options->served ? ssh_gone_ns(s->ssh) : 0;
 	bool refused;
 	char text[128];
 
+	/* Whoever ssh was run for would have called by now. */
+	if (gone_ns != 0 && now > gone_ns + ALONE_NS) {
+		fail_status(s, FAIL_TIMEOUT, EXIT_UNREACHED,
+		    "whoever started this side through ssh has gone without a call");
+		return;
+	}
 	if (wait_ns == 0 || now - s->start_ns < wait_ns)
 		return;
 	lock_take(&s->lock);

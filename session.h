@@ -59,7 +59,7 @@ struct session {
 	struct auth auth;		/* what it says of itself */
 	struct tx *tx;			/* [I] the sender's half */
 	struct rx *rx;			/* [I] the receiver's half */
-	const struct ssh *ssh;		/* [I] that started the far side, or NULL */
+	struct ssh *ssh;		/* [I] between the two sides, or NULL */
 	struct command *command;	/* [I] at this end of the stream, or NULL */
 	unsigned legs;			/* [I] numbers below this are in use */
 	struct leg *leg[FRAME_LEGS];	/* [I] */
@@ -140,8 +140,17 @@ void session_leg_busy(struct session *s, bool busy);
 /* The peer read our last words to the end. */
 void session_leg_parted(struct session *s);
 bool session_over(struct session *s);
+/* A connection that does not stand yet is of no use any more. */
+bool session_needless(struct session *s);
 /* Payloads of the stream have checks; known when the peer is. */
 bool session_checked(struct session *s);
+
+/* How a dial failed. */
+enum dial_end {
+	DIAL_FAILED,
+	DIAL_SLOW,		/* nobody answered in time */
+	DIAL_DENIED		/* nobody listens at the leg's `denied' addresses */
+};
 
 /*
  * The caller's side of a dial.  session_place: as paths_choose; false with
@@ -149,7 +158,7 @@ bool session_checked(struct session *s);
  */
 bool session_place(struct session *s, struct leg *leg, unsigned *patience_ms, unsigned *again_ms,
     uint64_t *again_ns);
-void session_dial_failed(struct session *s, struct leg *leg, const char *why, bool slow);
+void session_dial_failed(struct session *s, struct leg *leg, const char *why, enum dial_end end);
 /* Fill a HELLO; waits until this leg may greet.  false: do not. */
 bool session_hello(struct session *s, struct leg *leg, struct hello *hello);
 /* The answer.  NULL: go on; otherwise why not.  *stale: dial again at once. */

@@ -9,6 +9,11 @@
 #include <spawn.h>
 #include <stddef.h>
 
+#include "lock.h"
+
+/* Held while descriptors are made, and while a child is. */
+static struct lock gate = LOCK_INITIALIZER;
+
 extern char **environ;
 
 /*
@@ -64,7 +69,9 @@ spawn(char *const argv[], int in, int out, int err, bool group)
 	    (error = set_signals(&attr)) != 0 ||
 	    (error = set_descriptors(&actions, in, out, err)) != 0)
 		goto err2;
+	lock_take(&gate);
 	error = posix_spawnp(&pid, argv[0], &actions, &attr, argv, environ);
+	lock_drop(&gate);
 err2:
 	posix_spawn_file_actions_destroy(&actions);
 err1:
@@ -75,4 +82,22 @@ err0:
 		return -1;
 	}
 	return pid;
+}
+
+void
+spawn_hold(void)
+{
+	int error = errno;
+
+	lock_take(&gate);
+	errno = error;
+}
+
+void
+spawn_release(void)
+{
+	int error = errno;
+
+	lock_drop(&gate);
+	errno = error;
 }

@@ -21,142 +21,70 @@
 #include "sha256.h"
 #include "spawn.h"
 
-#define ORDERS_MOST	(1u << 20)	/* octets */
-#define WORDS_MOST	256
 #define NOISE_MOST	(1u << 20)	/* octets before the answer */
 #define LINE		1024
-#define END_NS		2000000000ULL	/* what the far side still says */
+#define MS		1000000ULL
+#define SECOND		1000000000ULL
+#define END_NS		(2 * SECOND)	/* ssh ends by itself within this */
+#define REST_NS		(10 * SECOND)	/* something of the rest comes within this */
 
-static const char orders_head[] = "viamillipede orders 1 ";
-static const char answer_head[] = "viamillipede answer 1 ";
-
-/* Hexadecimal */
-
-static void
-to_hex(const uint8_t *octets, size_t n, char *text)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		snprintf(text + 2 * i, 3, "%02x", octets[i]);
-}
+/* Processes */
 
 static bool
-from_hex(const char *text, uint8_t *octets, size_t n)
+runs(pid_t pid)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *high, *low;
-	size_t i;
+	siginfo_t info = { .si_pid = 0 };
 
-	for (i = 0; i < n; i++) {
-		if (text[2 * i] == '\0' || text[2 * i + 1] == '\0')
-			return false;
-		high = strchr(digits, text[2 * i]);
-		low = strchr(digits, text[2 * i + 1]);
-		if (high == NULL || low == NULL)
-			return false;
-		octets[i] = (uint8_t)((high - digits) << 4 | (low - digits));
-	}
-	return true;
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    info.si_pid == 0;
 }
 
-/* Orders */
-
-struct orders {
-	char *text;
-	size_t length;
-	size_t size;
-};
-
-static int
-orders_add(struct orders *o, const char *text, size_t n)
-{
-	char *more;
-	size_t size = o->size != 0 ? o->size : 4096;
-
-	while (o->length + n > size)
-		size *= 2;
-	if (size > o->size) {
-		more = realloc(o->text, size);
-		if (more == NULL)
-			return -1;
-		o->text = more;
-		o->size = size;
-	}
-	memcpy(o->text + o->length, text, n);
-	o->length += n;
-	return 0;
-}
-
-static int
-orders_write(struct orders *o, const struct ssh *s, const struct options *options)
-{
-	char key[2 * SSH_KEY + 1], line[256];
-	size_t i, n;
-	int good = 0;
-
-	to_hex(s->key, SSH_KEY, key);
-	snprintf(line, sizeof(line), "%s%s %s %zu\n", orders_head, s->token, key, options->nfar);
-	sha256_wipe(key, sizeof(key));
-	good |= orders_add(o, line, strlen(line));
-	sha256_wipe(line, sizeof(line));
-	for (i = 0; i < options->nfar && good == 0; i++) {
-		n = strlen(options->far[i]);
-		snprintf(line, sizeof(line), "%zu\n", n);
-		good |= orders_add(o, line, strlen(line));
-		good |= orders_add(o, options->far[i], n);
-		good |= orders_add(o, "\n", 1);
-	}
-	return good;
-}
-
+/* No system tells when a child ends to who waits for no more than so long. */
 static void
-orders_free(struct orders *o)
+await(pid_t pid, uint64_t ns)
 {
-	if (o->text != NULL)
-		sha256_wipe(o->text, o->size);
-	free(o->text);
+	struct timespec ts = { .tv_nsec = (long)(5 * MS) };
+	uint64_t until = clock_now_ns() + ns;
+
+	while (runs(pid) && clock_now_ns() < until)
+		nanosleep(&ts, NULL);
+}
+
+/* It has that long to end by itself.  How it ended: a status, or -1 if it is not known. */
+static int
+reap(pid_t pid, uint64_t ns)
+{
+	int status = 0;
+
+	await(pid, ns);
+	if (runs(pid)) {
+		kill(pid, SIGTERM);
+		/* One that is stopped should hear it, too. */
+		kill(pid, SIGCONT);
+		await(pid, SECOND);
+	}
+	if (runs(pid))
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return -1;
+	return status;
 }
 
 /* The near side */
 
-/* For the shell of the far side: nothing in it means anything. */
 static int
-quote(const char *text, char *to, size_t size)
-{
-	size_t n = 0;
-
-	if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	    "_./-+@%,") == strlen(text))
-		return snprintf(to, size, "%s", text) < (int)size ? 0 : -1;
-	if (size < 3)
-		return -1;
-	to[n++] = '\'';
-	for (; *text != '\0'; text++) {
-		if (n + 6 > size)
-			return -1;
-		if (*text == '\'') {
-			memcpy(to + n, "'\\''", 4);
-			n += 4;
-		} else
-			to[n++] = *text;
-	}
-	to[n++] = '\'';
-	to[n] = '\0';
-	return 0;
-}
-
-static int
-start_ssh(struct ssh *s, const struct options *o, int to[2], int from[2])
+start_ssh(struct ssh *s, const struct options *o)
 {
 	char line[LINE], far[LINE], binary[LINE - 16];
 	char *argv[] = {
 		"sh", "-c", line, "ssh", "-T", (char *)(uintptr_t)o->ssh_host, far, NULL
 	};
+	int to[2], from[2], error;
 
-	if (quote(o->remote, binary, sizeof(binary)) == -1) {
+	if (orders_quote(o->remote, binary, sizeof(binary)) == -1) {
 		errno = E2BIG;
-		return -1;
+		goto err0;
 	}
 	snprintf(far, sizeof(far), "%s serve", binary);
 	snprintf(line, sizeof(line), "exec %s \"$@\"", o->ssh);
@@ -167,18 +95,26 @@ start_ssh(struct ssh *s, const struct options *o, int to[2], int from[2])
 	if (net_own(to[1]) == -1 || net_close_on_exec(to[0]) == -1 ||
 	    net_own(from[0]) == -1 || net_close_on_exec(from[1]) == -1)
 		goto err2;
+	/* Who ignores this has no children to wait for. */
+	signal(SIGCHLD, SIG_DFL);
 	s->pid = spawn(argv, to[0], from[1], STDERR_FILENO, false);
 	if (s->pid == -1)
 		goto err2;
 	close(to[0]);
 	close(from[1]);
+	s->line = to[1];
+	s->from = from[0];
 	return 0;
 err2:
+	error = errno;
 	close(from[0]);
 	close(from[1]);
+	errno = error;
 err1:
+	error = errno;
 	close(to[0]);
 	close(to[1]);
+	errno = error;
 err0:
 	s->pid = 0;
 	return -1;
@@ -186,9 +122,9 @@ err0:
 
 /* As much as the pipe takes; false: ssh takes no more. */
 static bool
-give(int to, struct orders *o, size_t *given)
+give(int to, const char *text, size_t length, size_t *given)
 {
-	ssize_t n = write(to, o->text + *given, o->length - *given);
+	ssize_t n = write(to, text + *given, length - *given);
 
 	if (n > 0)
 		*given += (size_t)n;
@@ -200,11 +136,12 @@ static bool
 cut_line(char *text, size_t *have, char line[LINE])
 {
 	char *end = memchr(text, '\n', *have);
-	size_t n = end != NULL ? (size_t)(end - text) : *have;
+	size_t n = end != NULL ? (size_t)(end - text) : *have, i;
 
 	if (end == NULL && *have < LINE - 1)
 		return false;
-	memcpy(line, text, n);
+	for (i = 0; i < n; i++)
+		line[i] = text[i] != '\0' ? text[i] : '?';
 	line[n] = '\0';
 	if (n > 0 && line[n - 1] == '\r')
 		line[n - 1] = '\0';
@@ -214,101 +151,162 @@ cut_line(char *text, size_t *have, char line[LINE])
 	return true;
 }
 
-/* Noise may stand before the answer on its line, too: a prompt, say. */
-static bool
-is_answer(const struct ssh *s, const char *line, char port[8], char address[64])
-{
-	const char *at = strstr(line, answer_head);
-	char token[SSH_TOKEN + 2];
+enum talk {
+	TALK_GOES_ON,
+	TALK_ANSWERED,
+	TALK_ENDED,		/* without an answer */
+	TALK_LATE,
+	TALK_NOISE,		/* too much of it */
+	TALK_NONSENSE,
+	TALK_OTHER		/* of another version */
+};
 
-	return at != NULL &&
-	    sscanf(at + sizeof(answer_head) - 1, "%33s %7s %63s", token, port, address) == 3 &&
-	    strcmp(token, s->token) == 0 && strspn(port, "0123456789") == strlen(port);
+static enum talk
+judge_line(const struct ssh *s, const char *line, char port[ORDERS_PORT],
+    char address[ORDERS_ADDRESS])
+{
+	switch (orders_read_answer(line, s->token, port, address)) {
+	case ANSWER_NONE:
+		if (line[0] != '\0')
+			log_line(LOG_RUN, "before its answer the far side says: %s", line);
+		break;
+	case ANSWER_GOOD:
+		return TALK_ANSWERED;
+	case ANSWER_BAD:
+		return TALK_NONSENSE;
+	case ANSWER_OTHER:
+		return TALK_OTHER;
+	}
+	return TALK_GOES_ON;
 }
 
-/* false: it ended, or said too much, without an answer. */
-static bool
-converse(struct ssh *s, int to, struct orders *o, char port[8], char address[64])
+static int
+ms_left(uint64_t until)
+{
+	uint64_t now = clock_now_ns();
+
+	if (until == UINT64_MAX)
+		return -1;
+	return until <= now ? 0 : until - now > 3600 * SECOND ? 3600 * 1000 :
+	    (int)((until - now + MS - 1) / MS);
+}
+
+/* Give the orders and wait for the answer. */
+static enum talk
+converse(struct ssh *s, const char *orders, size_t length, uint64_t until,
+    char port[ORDERS_PORT], char address[ORDERS_ADDRESS])
 {
 	struct pollfd p[2] = {
-		{ .fd = s->from, .events = POLLIN }, { .fd = to, .events = POLLOUT }
+		{ .fd = s->from, .events = POLLIN }, { .fd = s->line, .events = POLLOUT }
 	};
 	char text[LINE], line[LINE];
 	size_t have = 0, noise = 0, given = 0;
+	enum talk talk = TALK_GOES_ON;
 	ssize_t n;
 
-	while (noise < NOISE_MOST) {
-		if (given == o->length)
+	while (talk == TALK_GOES_ON) {
+		if (given == length)
 			p[1].fd = -1;
-		if (poll(p, 2, -1) == -1 && errno != EINTR)
-			return false;
-		if (p[1].fd != -1 && p[1].revents != 0 && !give(to, o, &given))
+		n = poll(p, 2, ms_left(until));
+		if (n == -1 && errno != EINTR)
+			return TALK_ENDED;
+		if (n == -1)
+			continue;
+		if (clock_now_ns() >= until)
+			return TALK_LATE;
+		if (p[1].fd != -1 && p[1].revents != 0 && !give(s->line, orders, length, &given))
 			p[1].fd = -1;
 		if (p[0].revents == 0)
 			continue;
 		n = read(s->from, text + have, sizeof(text) - 1 - have);
-		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
-			return false;
-		have += n > 0 ? (size_t)n : 0;
-		noise += n > 0 ? (size_t)n : 0;
-		while (cut_line(text, &have, line)) {
-			if (is_answer(s, line, port, address))
-				return true;
-			log_line(LOG_RUN, "before its answer the far side says: %s", line);
-		}
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			return TALK_ENDED;
+		have += (size_t)n;
+		noise += (size_t)n;
+		while (talk == TALK_GOES_ON && cut_line(text, &have, line))
+			talk = judge_line(s, line, port, address);
+		if (talk == TALK_GOES_ON && noise > NOISE_MOST)
+			talk = TALK_NOISE;
 	}
-	return false;
+	return talk;
 }
 
-/* It says no more, so it ends; unless it is something else than ssh. */
-static void
-let_end(pid_t pid)
+static bool
+has_terminal(void)
 {
-	struct timespec ts = { .tv_nsec = 20000000 };
-	uint64_t until = clock_now_ns() + END_NS;
-	const struct ssh s = { .pid = pid };
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
 
-	while (ssh_lives(&s) && clock_now_ns() < until)
-		nanosleep(&ts, NULL);
-	kill(pid, SIGTERM);
+	if (tty != -1)
+		close(tty);
+	return tty != -1;
 }
 
-/* Why there is no answer, by how ssh ended. */
+/* It ended without an answer: why, by how it did. */
 static int
-no_answer(struct ssh *s, const struct options *o)
+tell_end(const struct options *o, int status)
 {
-	int status = 0, tty;
-	bool ended;
-
-	close(s->from);
-	let_end(s->pid);
-	while ((ended = waitpid(s->pid, &status, 0) != -1) == false && errno == EINTR)
-		;
-	s->pid = 0;
-	if (!ended || !WIFEXITED(status)) {
+	if (status == -1 || !WIFEXITED(status)) {
 		log_line(LOG_ERROR, "ssh to %s was ended", o->ssh_host);
 		return EXIT_UNREACHED;
 	}
-	status = WEXITSTATUS(status);
-	if (status == 127)
+	switch (WEXITSTATUS(status)) {
+	case 255:
+		log_line(LOG_ERROR, has_terminal() ? "ssh cannot log in to %s" :
+		    "ssh cannot log in to %s; without a terminal it cannot ask: use a key or "
+		    "an agent", o->ssh_host);
+		return EXIT_UNREACHED;
+	case 127:
 		log_line(LOG_ERROR, "%s has no %s: install it there, or say where it is with "
 		    "remote", o->ssh_host, o->remote);
-	else if (status == 126)
+		break;
+	case 126:
 		log_line(LOG_ERROR, "%s cannot run %s: say where it is with remote",
 		    o->ssh_host, o->remote);
-	else if (status == EXIT_USAGE)
+		break;
+	case EXIT_USAGE:
 		log_line(LOG_ERROR, "%s on %s is another version, or does not know a word that "
 		    "it was given", o->remote, o->ssh_host);
-	else if (status == 255) {
-		tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
-		log_line(LOG_ERROR, tty == -1 ? "ssh cannot log in to %s; without a terminal it "
-		    "cannot ask: use a key or an agent" : "ssh cannot log in to %s", o->ssh_host);
-		if (tty != -1)
-			close(tty);
-		return EXIT_UNREACHED;
-	} else
+		break;
+	default:
 		log_line(LOG_ERROR, "%s on %s gave no answer and ended with status %d", o->remote,
-		    o->ssh_host, status);
+		    o->ssh_host, WEXITSTATUS(status));
+		break;
+	}
+	return EXIT_FAILED;
+}
+
+/* Say why there is no answer; the exit status. */
+static int
+no_answer(struct ssh *s, const struct options *o, enum talk talk)
+{
+	int status;
+
+	close(s->from);
+	close(s->line);
+	status = reap(s->pid, talk == TALK_ENDED ? END_NS : 0);
+	s->pid = 0;
+	switch (talk) {
+	case TALK_GOES_ON:
+	case TALK_ANSWERED:
+	case TALK_ENDED:
+		return tell_end(o, status);
+	case TALK_LATE:
+		log_line(LOG_ERROR, "no answer through ssh from %s within %llu s", o->ssh_host,
+		    (unsigned long long)(o->wait_ms / 1000));
+		return EXIT_UNREACHED;
+	case TALK_NOISE:
+		log_line(LOG_ERROR, "%s on %s says much, but does not answer", o->remote,
+		    o->ssh_host);
+		break;
+	case TALK_NONSENSE:
+		log_line(LOG_ERROR, "the answer of %s on %s is none", o->remote, o->ssh_host);
+		break;
+	case TALK_OTHER:
+		log_line(LOG_ERROR, "%s on %s is another version", o->remote, o->ssh_host);
+		break;
+	}
 	return EXIT_FAILED;
 }
 
@@ -332,7 +330,7 @@ complete_paths(struct options *o, const char *port, const char *address)
 	snprintf(p->host, sizeof(p->host), "%s", o->ssh_host);
 	p->tunnel = true;
 	for (i = 0; i <= o->npaths; i++)
-		snprintf(o->paths[i].port, sizeof(o->paths[i].port), "%.5s", port);
+		snprintf(o->paths[i].port, sizeof(o->paths[i].port), "%s", port);
 	o->reserve = o->npaths > 0;
 	o->npaths += !o->reserve;
 }
@@ -340,68 +338,109 @@ complete_paths(struct options *o, const char *port, const char *address)
 int
 ssh_begin(struct ssh *s, struct options *options)
 {
-	struct orders orders = { 0 };
-	char port[8], address[64];
-	uint8_t token[SSH_TOKEN / 2];
-	int to[2], from[2], status = EXIT_FAILED;
-	bool answered;
+	char port[ORDERS_PORT], address[ORDERS_ADDRESS], *orders;
+	uint64_t until = options->wait_ms == 0 ? UINT64_MAX :
+	    clock_now_ns() + options->wait_ms * MS;
+	uint8_t token[ORDERS_TOKEN / 2];
+	int status = EXIT_FAILED;
+	enum talk talk;
+	size_t length;
 
-	if (entropy_fill(token, sizeof(token)) == -1 || entropy_fill(s->key, SSH_KEY) == -1) {
+	if (entropy_fill(token, sizeof(token)) == -1 || entropy_fill(s->key, ORDERS_KEY) == -1) {
 		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	to_hex(token, sizeof(token), s->token);
-	if (orders_write(&orders, s, options) == -1) {
+	orders_token(token, s->token);
+	orders = orders_write(s->token, s->key, options->far, options->nfar, &length);
+	if (orders == NULL) {
 		log_line(LOG_ERROR, "cannot write the orders: %s", strerror(errno));
-		goto out;
+		return EXIT_FAILED;
 	}
-	if (start_ssh(s, options, to, from) == -1) {
+	if (start_ssh(s, options) == -1) {
 		log_line(LOG_ERROR, "cannot start ssh: %s", strerror(errno));
 		goto out;
 	}
-	s->from = from[0];
-	answered = converse(s, to[1], &orders, port, address);
-	close(to[1]);
-	if (answered) {
+	talk = converse(s, orders, length, until, port, address);
+	if (talk == TALK_ANSWERED) {
 		complete_paths(options, port, address);
 		status = EXIT_DELIVERED;
 	} else
-		status = no_answer(s, options);
+		status = no_answer(s, options, talk);
 out:
-	orders_free(&orders);
+	orders_forget(orders, length);
 	return status;
 }
 
-/* As it comes, to the same place as if the far side were here. */
+/* What is said after the answer, on both sides */
+
+/* As it comes.  Where nobody takes it any more it is dropped. */
 static void
-pass_on(int to, const char *text, size_t n)
+pass_on(const struct ssh *s, const char *text, size_t n)
 {
+	struct pollfd p = { .fd = s->to, .events = POLLOUT };
 	ssize_t put;
 
 	while (n > 0) {
-		put = write(to, text, n);
-		if (put == -1 && errno != EINTR)
+		put = write(s->to, text, n);
+		if (put == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			poll(&p, 1, -1);
+		else if (put == -1 && errno != EINTR)
 			return;
 		text += put > 0 ? put : 0;
 		n -= put > 0 ? (size_t)put : 0;
 	}
 }
 
+/* The far side: is there still somebody?  What is said there means nothing. */
+static void
+look_at_line(struct ssh *s, struct pollfd *p)
+{
+	char text[256];
+	ssize_t n = read(p->fd, text, sizeof(text));
+
+	if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	atomic_store(&s->gone_ns, clock_now_ns());
+	p->fd = -1;
+}
+
+/* false: there is no more, or none for now and no more is to come. */
+static bool
+pass_some(struct ssh *s, bool last)
+{
+	char text[4096];
+	ssize_t n;
+
+	n = read(s->from, text, sizeof(text));
+	if (n == -1 && errno != EINTR && (last || errno != EAGAIN))
+		return false;
+	if (n <= 0)
+		return n != 0;
+	atomic_store(&s->passing, true);
+	pass_on(s, text, (size_t)n);
+	atomic_store(&s->said_ns, clock_now_ns());
+	atomic_store(&s->passing, false);
+	return true;
+}
+
 static void *
 listen_to(void *argument)
 {
 	struct ssh *s = argument;
-	struct pollfd p = { .fd = s->from, .events = POLLIN };
-	char text[4096];
-	ssize_t n;
+	struct pollfd p[3] = {
+		{ .fd = s->from, .events = POLLIN },
+		{ .fd = wake_fd(&s->stop), .events = POLLIN },
+		{ .fd = s->pid == 0 ? s->line : -1, .events = POLLIN }
+	};
+	bool more = true;
 
-	for (;;) {
-		poll(&p, 1, -1);
-		n = read(s->from, text, sizeof(text));
-		if (n > 0)
-			pass_on(s->to, text, (size_t)n);
-		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			break;
+	while (more) {
+		if (poll(p, 3, -1) == -1)
+			continue;
+		if (p[2].fd != -1 && p[2].revents != 0)
+			look_at_line(s, &p[2]);
+		if (p[0].revents != 0 || p[1].revents != 0)
+			more = pass_some(s, p[1].revents != 0);
 	}
 	close(s->ended[1]);
 	return NULL;
@@ -413,192 +452,198 @@ ssh_listen(struct ssh *s, int to)
 	pthread_t thread;
 	int error;
 
-	/* Something to pass on, and a place for it. */
 	s->to = to;
-	if (pipe(s->ended) == -1)
-		return errno;
-	if (net_close_on_exec(s->ended[0]) == -1 || net_close_on_exec(s->ended[1]) == -1)
-		return errno;
+	if (wake_init(&s->stop) == -1 || wake_init(&s->hurry) == -1 || pipe(s->ended) == -1 ||
+	    net_close_on_exec(s->ended[0]) == -1 || net_close_on_exec(s->ended[1]) == -1) {
+		error = errno;
+		s->to = 0;
+		return error;
+	}
 	error = thread_start(&thread, "viamillipede-f", listen_to, s);
 	if (error == 0)
 		thread_detach(thread);
+	else
+		s->to = 0;
 	return error;
 }
 
 bool
 ssh_lives(const struct ssh *s)
 {
-	siginfo_t info = { .si_pid = 0 };
+	return s->pid != 0 && runs(s->pid);
+}
 
-	return s->pid != 0 &&
-	    waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-	    info.si_pid == 0;
+uint64_t
+ssh_gone_ns(const struct ssh *s)
+{
+	return atomic_load(&s->gone_ns);
+}
+
+void
+ssh_hurry(struct ssh *s)
+{
+	if (s->to != 0)
+		wake_signal(&s->hurry);
+}
+
+/*
+ * Until all was passed on.  Who takes it slowly has all the time there is; it is
+ * given up when nothing comes, as when the network went away without a word, and
+ * soon when we are ended.  false: it was given up.
+ */
+static bool
+await_rest(struct ssh *s)
+{
+	struct pollfd p[2] = {
+		{ .fd = s->ended[0], .events = POLLIN },
+		{ .fd = wake_fd(&s->hurry), .events = POLLIN }
+	};
+	uint64_t began = clock_now_ns(), now, until, said;
+
+	for (;;) {
+		now = clock_now_ns();
+		said = atomic_load(&s->said_ns);
+		if (p[1].fd == -1)
+			until = began + END_NS;
+		else if (atomic_load(&s->passing))
+			until = now + REST_NS;
+		else
+			until = (said > began ? said : began) + REST_NS;
+		if (now >= until)
+			break;
+		if (poll(p, 2, ms_left(until)) == -1)
+			continue;
+		if (p[0].revents != 0)
+			return true;
+		if (p[1].fd != -1 && p[1].revents != 0) {
+			p[1].fd = -1;
+			began = clock_now_ns();
+		}
+	}
+	if (p[1].fd != -1 && s->pid != 0)
+		log_line(LOG_LOSS, "ssh does not end; what the far side said last may be missing");
+	return false;
 }
 
 void
 ssh_end(struct ssh *s)
 {
-	struct pollfd p = { .fd = s->ended[0], .events = POLLIN };
-	uint64_t until = clock_now_ns() + END_NS, now;
+	bool all = true;
 
-	if (s->to == 0)
-		return;
-	/* On the far side it is we who said all of it. */
-	if (s->pid == 0)
+	if (s->to != 0 && s->pid == 0) {
+		/* It is we who said all of it, but for what the command has left behind. */
 		close(STDOUT_FILENO);
-	while ((now = clock_now_ns()) < until &&
-	    poll(&p, 1, (int)((until - now) / 1000000 + 1)) == -1 && errno == EINTR)
-		;
-	if (s->pid == 0)
-		return;
-	if (p.revents == 0)
-		kill(s->pid, SIGTERM);
-	while (waitpid(s->pid, NULL, 0) == -1 && errno == EINTR)
-		;
+		wake_signal(&s->stop);
+	}
+	if (s->pid != 0)
+		close(s->line);
+	if (s->to != 0)
+		all = await_rest(s);
+	if (s->pid != 0)
+		reap(s->pid, all && s->to != 0 ? END_NS : 0);
 	s->pid = 0;
+	s->to = 0;
 }
 
 /* The far side */
 
 /* Orders come from ssh and end when they are complete, not with the input. */
 static int
-read_all(char *to, size_t n)
+read_orders(struct ssh *s, struct orders *o)
 {
-	ssize_t got;
+	const char *why = NULL;
+	char text[4096];
+	ssize_t n;
 
-	while (n > 0) {
-		got = read(STDIN_FILENO, to, n);
-		if (got == 0 || (got == -1 && errno != EINTR))
-			return -1;
-		to += got > 0 ? got : 0;
-		n -= got > 0 ? (size_t)got : 0;
+	while (o->state != ORDERS_COMPLETE && why == NULL) {
+		n = read(STDIN_FILENO, text, sizeof(text));
+		if (n > 0)
+			why = orders_take(o, text, (size_t)n);
+		else if (n == 0)
+			why = "the orders end too early";
+		else if (errno != EINTR)
+			why = strerror(errno);
 	}
-	return 0;
-}
-
-static int
-read_line(char *line, size_t size)
-{
-	size_t n;
-
-	for (n = 0; n + 1 < size; n++) {
-		if (read_all(line + n, 1) == -1)
-			return -1;
-		if (line[n] == '\n') {
-			line[n] = '\0';
-			return 0;
-		}
-	}
-	return -1;
-}
-
-static int
-read_number(const char *text, size_t most, size_t *value)
-{
-	*value = 0;
-	if (*text == '\0')
+	sha256_wipe(text, sizeof(text));
+	if (why != NULL) {
+		log_line(LOG_ERROR, "%s", why);
 		return -1;
-	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9')
-			return -1;
-		*value = *value * 10 + (size_t)(*text - '0');
-		if (*value > most)
-			return -1;
 	}
+	memcpy(s->token, o->token, sizeof(s->token));
+	memcpy(s->key, o->key, sizeof(s->key));
+	sha256_wipe(o->key, sizeof(o->key));
 	return 0;
 }
 
+/* The words live as long as the process, as argv does. */
 static int
-read_head(struct ssh *s, size_t *words)
+parse_orders(const struct orders *o, struct options *options)
 {
-	char line[256], key[2 * SSH_KEY + 2], token[SSH_TOKEN + 2], count[8];
-	int result = -1;
+	static char *argv[ORDERS_WORDS + 2];
+	static char name[] = "viamillipede";
+	char why[OPTIONS_WHY_SIZE];
 
-	if (read_line(line, sizeof(line)) == 0 &&
-	    strncmp(line, orders_head, sizeof(orders_head) - 1) == 0 &&
-	    sscanf(line + sizeof(orders_head) - 1, "%33s %65s %7s", token, key, count) == 3 &&
-	    strlen(token) == SSH_TOKEN && strlen(key) == 2 * SSH_KEY &&
-	    from_hex(key, s->key, SSH_KEY) && read_number(count, WORDS_MOST, words) == 0) {
-		memcpy(s->token, token, sizeof(s->token));
-		result = 0;
+	argv[0] = name;
+	memcpy(argv + 1, o->word, o->words * sizeof(argv[0]));
+	if (options_parse(options, (int)o->words + 1, argv, why, sizeof(why)) == -1) {
+		log_line(LOG_ERROR, "%s", why);
+		return -1;
 	}
-	sha256_wipe(line, sizeof(line));
-	sha256_wipe(key, sizeof(key));
-	return result;
+	if ((options->mode != OPTIONS_TX && options->mode != OPTIONS_RX) || options->calls) {
+		log_line(LOG_ERROR, "the orders are not for a side that listens");
+		return -1;
+	}
+	options->served = true;
+	return 0;
 }
 
-/* A word of the command line; it lives as long as the process, as argv does. */
-static char *
-read_word(size_t *sum)
+/* A source reads nothing that was meant for us. */
+static int
+take_line(struct ssh *s)
 {
-	char line[16], *word, newline;
-	size_t n;
+	int null;
 
-	if (read_line(line, sizeof(line)) == -1 || read_number(line, ORDERS_MOST, &n) == -1 ||
-	    (*sum += n) > ORDERS_MOST)
-		return NULL;
-	word = malloc(n + 1);
-	if (word == NULL)
-		return NULL;
-	word[n] = '\0';
-	if (read_all(word, n) == -1 || read_all(&newline, 1) == -1 || newline != '\n' ||
-	    strlen(word) != n) {
-		free(word);
-		return NULL;
+	s->line = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (s->line == -1 || null == -1 || dup2(null, STDIN_FILENO) == -1) {
+		log_line(LOG_ERROR, "cannot open /dev/null: %s", strerror(errno));
+		return -1;
 	}
-	return word;
+	close(null);
+	return 0;
 }
 
 int
 ssh_serve(struct ssh *s, struct options *options)
 {
-	static char *argv[WORDS_MOST + 2];
-	static char name[] = "viamillipede";
-	char why[OPTIONS_WHY_SIZE];
-	size_t words = 0, i, sum = 0;
-	int null;
+	static struct orders orders;
 
-	if (read_head(s, &words) == -1) {
-		log_line(LOG_ERROR, "what came on standard input is no order of this version");
+	if (read_orders(s, &orders) == -1 || parse_orders(&orders, options) == -1)
 		return EXIT_USAGE;
-	}
-	argv[0] = name;
-	for (i = 0; i < words; i++) {
-		argv[i + 1] = read_word(&sum);
-		if (argv[i + 1] == NULL) {
-			log_line(LOG_ERROR, "the orders end too early");
-			return EXIT_USAGE;
-		}
-	}
-	if (options_parse(options, (int)words + 1, argv, why, sizeof(why)) == -1) {
-		log_line(LOG_ERROR, "%s", why);
-		return EXIT_USAGE;
-	}
-	options->served = true;
-	/* A source reads nothing that was meant for us. */
-	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (null == -1 || dup2(null, STDIN_FILENO) == -1) {
-		log_line(LOG_ERROR, "cannot open /dev/null: %s", strerror(errno));
-		return EXIT_FAILED;
-	}
-	close(null);
-	return EXIT_DELIVERED;
+	return take_line(s) == -1 ? EXIT_FAILED : EXIT_DELIVERED;
 }
 
-/* Where ssh came in: "client port server port". */
+/* Where it is to be reached: where ssh came in, "client port server port", or as it was told. */
 static void
-own_address(char address[64])
+own_address(const struct options *o, const char *listening, char address[ORDERS_ADDRESS])
 {
-	const char *text = getenv("SSH_CONNECTION");
+	const char *text = getenv("SSH_CONNECTION"), *end = strrchr(listening, ':');
+	int length = (int)(end - listening);
+	bool one = o->bind[0] != '\0' && strncmp(listening, "0.0.0.0:", 8) != 0 &&
+	    strncmp(listening, "[::]:", 5) != 0;
 
-	if (text == NULL || sscanf(text, "%*s %*s %63s", address) != 1)
-		snprintf(address, 64, "-");
+	if (one && listening[0] == '[')
+		snprintf(address, ORDERS_ADDRESS, "%.*s", length - 2, listening + 1);
+	else if (one)
+		snprintf(address, ORDERS_ADDRESS, "%.*s", length, listening);
+	else if (text == NULL || sscanf(text, "%*s %*s %63s", address) != 1)
+		snprintf(address, ORDERS_ADDRESS, "-");
 }
 
 /*
  * What a command writes to standard output goes to ssh for as long as there is
- * one, and then nowhere: that ssh has died is no fault of the command's.  The
- * way to ssh, or -1.
+ * one, and then nowhere: that ssh has died is no fault of the command's.  0, or
+ * -1 with errno.
  */
 static int
 shield(struct ssh *s)
@@ -614,29 +659,30 @@ shield(struct ssh *s)
 	s->from = out[0];
 	error = ssh_listen(s, ssh);
 	errno = error;
-	return error == 0 ? ssh : -1;
+	return error == 0 ? 0 : -1;
 }
 
 int
-ssh_answer(struct ssh *s, const char *listening)
+ssh_answer(struct ssh *s, const struct options *options, const char *listening)
 {
-	char line[256], address[64];
-	const char *port = strrchr(listening, ':');
-	size_t n, at = 0;
-	ssize_t put;
-	int to = shield(s);
+	char text[ORDERS_ANSWER], address[ORDERS_ADDRESS];
+	const char *at = text;
+	ssize_t put = 0;
+	size_t n;
 
-	own_address(address);
-	snprintf(line, sizeof(line), "%s%s %s %s\n", answer_head, s->token,
-	    port != NULL ? port + 1 : "0", address);
-	n = strlen(line);
-	while (to != -1 && at < n) {
-		put = write(to, line + at, n - at);
-		if (put == -1 && errno != EINTR)
-			to = -1;
-		at += put > 0 ? (size_t)put : 0;
+	own_address(options, listening, address);
+	n = orders_answer(text, s->token, strrchr(listening, ':') + 1, address);
+	/* Before a command that could be started by what it says. */
+	if (shield(s) == -1)
+		put = -1;
+	while (n > 0 && put != -1) {
+		put = write(s->to, at, n);
+		if (put == -1 && errno == EINTR)
+			put = 0;
+		at += put > 0 ? put : 0;
+		n -= put > 0 ? (size_t)put : 0;
 	}
-	if (to == -1)
+	if (n > 0)
 		log_line(LOG_ERROR, "cannot answer: %s", strerror(errno));
-	return to == -1 ? -1 : 0;
+	return n > 0 ? -1 : 0;
 }

@@ -4,44 +4,48 @@
  * The near side runs ssh, which runs this program with the word `serve' on the
  * far side, and gives it orders on its standard input: a key for this session
  * alone and the words of a command line.  The far side listens and answers, on
- * its standard output, with its port and address.  From then on the two are a
- * session like any other; ssh may end.
+ * its standard output, with its port and address (orders.h has the text of both).
+ * From then on the two are a session like any other; ssh may end.
  *
- * Orders are text and octets:
- *	viamillipede orders 1 TOKEN KEY N	a line; 32 and 64 hexadecimal digits
- *	LENGTH					N times: a line, then so many octets
- *	OCTETS					and a newline
- * and the answer is one line:
- *	viamillipede answer 1 TOKEN PORT ADDRESS	ADDRESS is - if it is not known
- * Whatever else comes before it (a banner, a login script's noise) is passed over.
+ * After its answer the far side's standard output is that of its command, which
+ * the near side passes on.  Nothing more is said on its standard input; that it
+ * ends tells the far side that ssh, or the near side, is gone.
  *
- * Main thread only, before any other is started, but for ssh_end.
+ * Main thread only, before any other is started, but for what is said to be for
+ * others.
  */
 #ifndef SSH_H
 #define SSH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "options.h"
+#include "orders.h"
+#include "wake.h"
 
-#define SSH_KEY		32	/* octets */
-#define SSH_TOKEN	32	/* hexadecimal digits */
-
+/* [I] immutable once ssh_listen was called, [a] atomic, [t] only its thread's. */
 struct ssh {
-	pid_t pid;		/* of ssh; 0 = there is none */
-	int from;		/* what the far side says */
-	int to;			/* where that goes after its answer */
-	int ended[2];		/* a pipe that is closed when it says no more */
-	char token[SSH_TOKEN + 1];
-	uint8_t key[SSH_KEY];	/* the caller wipes it when it has taken it */
+	pid_t pid;		/* [I] of ssh; 0 = there is none */
+	int from;		/* [I] what the far side, or its command, says */
+	int to;			/* [I] where that goes; 0 = nowhere yet */
+	int line;		/* [I] the far side's standard input: our end of it; -1 = none */
+	int ended[2];		/* [t] a pipe that is closed when all was passed on */
+	struct wake stop;	/* to [t]: pass on what there is, then end */
+	struct wake hurry;	/* to the main thread: ssh_hurry was called */
+	atomic_bool passing;	/* [a] what was said is being passed on */
+	atomic_ullong said_ns;	/* [a] when something was said last */
+	atomic_ullong gone_ns;	/* [a] far side: since when there is nobody at the line; 0 = there is */
+	char token[ORDERS_TOKEN + 1];
+	uint8_t key[ORDERS_KEY];	/* the caller wipes it when it has taken it */
 };
 
 /*
  * The near side: run ssh, give orders, wait for the answer, and complete the
- * paths of the options with it.  Blocks for as long as ssh takes to log in.
- * 0, or an exit status after saying why.
+ * paths of the options with it.  Blocks for as long as ssh takes to log in, at
+ * most the `wait' of the options.  0, or an exit status after saying why.
  */
 int ssh_begin(struct ssh *s, struct options *options);
 
@@ -54,7 +58,16 @@ int ssh_listen(struct ssh *s, int to);
 /* ssh still runs: what the far side says is heard.  Any thread, before ssh_end. */
 bool ssh_lives(const struct ssh *s);
 
-/* The session is over: the rest is passed on, ssh ends or is ended after a moment. */
+/* The far side: since when nobody is at the other end of ssh; 0 = somebody is.  Any thread. */
+uint64_t ssh_gone_ns(const struct ssh *s);
+
+/* Who ends us does not wait for what is still to be passed on.  Any thread. */
+void ssh_hurry(struct ssh *s);
+
+/*
+ * The session is over, or will never be: the rest is passed on, for as long as
+ * somebody takes it, and ssh ends or is ended.
+ */
 void ssh_end(struct ssh *s);
 
 /*
@@ -67,6 +80,6 @@ int ssh_serve(struct ssh *s, struct options *options);
  * The far side listens there, "ADDRESS:PORT".  From then on standard output is
  * one that does not break when ssh does.  0, or -1 after saying why.
  */
-int ssh_answer(struct ssh *s, const char *listening);
+int ssh_answer(struct ssh *s, const struct options *options, const char *listening);
 
 #endif

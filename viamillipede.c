@@ -59,6 +59,7 @@
 #include "rx.h"
 #include "session.h"
 #include "ssh.h"
+#include "tunnel.h"
 #include "tx.h"
 #include "worker.h"
 
@@ -346,11 +347,26 @@ connect_ssh(struct ssh *ssh, const struct session *s, const struct listener *l)
 	int error;
 
 	if (s->options->served)
-		return ssh_answer(ssh, l->net.name[0]);
+		return ssh_answer(ssh, s->options, l->net.name[0]);
 	if (s->options->ssh_host[0] == '\0')
 		return 0;
 	error = ssh_listen(ssh, s->sender ? STDOUT_FILENO : STDERR_FILENO);
 	return error == 0 ? 0 : start_thread_failed("the thread that listens to ssh", error);
+}
+
+/* Where there never was a session, there is nothing that the far side could still say. */
+static void
+end_ssh(struct session *s, struct ssh *ssh)
+{
+	bool never;
+
+	lock_take(&s->lock);
+	never = s->contact_ns == 0;
+	lock_drop(&s->lock);
+	if (never)
+		ssh_hurry(ssh);
+	ssh_end(ssh);
+	tunnel_end();
 }
 
 /* All of it; the exit status.  s->signal is set if a signal is to end us. */
@@ -382,7 +398,7 @@ transfer(struct session *s, struct ssh *ssh)
 	}
 	session_run(s);
 	end_command(s, true);
-	ssh_end(ssh);
+	end_ssh(s, ssh);
 	monitor_finish(&monitor);
 	log_settle(true);
 	lock_take(&s->lock);
@@ -402,10 +418,10 @@ run(const struct options *o, struct ssh *ssh)
 		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (o->ssh_host[0] != '\0')
+	if (o->ssh_host[0] != '\0' || o->served) {
 		s->ssh = ssh;
-	if (s->ssh != NULL || o->served)
 		take_key(s, ssh);
+	}
 	status = transfer(s, ssh);
 	auth_close(&s->auth);
 	lock_take(&s->lock);
@@ -441,7 +457,10 @@ begin_ssh(struct ssh *ssh, struct options *options)
 		log_from(host);
 		return ssh_serve(ssh, options);
 	}
-	return options->ssh_host[0] != '\0' ? ssh_begin(ssh, options) : EXIT_DELIVERED;
+	if (options->ssh_host[0] == '\0')
+		return EXIT_DELIVERED;
+	log_set(options->verbose);
+	return ssh_begin(ssh, options);
 }
 
 int
@@ -470,5 +489,7 @@ main(int argc, char *argv[])
 	log_open();
 	log_set(options.verbose);
 	/* Threads may be in a read or a write that never ends: none is waited for. */
-	exit(run(&options, &ssh));
+	status = run(&options, &ssh);
+	ssh_end(&ssh);
+	exit(status);
 }

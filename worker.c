@@ -614,7 +614,7 @@ await(struct leg *leg, uint64_t until)
 
 	if (now >= until)
 		return ETIMEDOUT;
-	if (session_over(leg->session))
+	if (session_needless(leg->session))
 		return ECANCELED;
 	poll(p, 2, poll_ms(until, now));
 	if (p[1].revents != 0)
@@ -762,7 +762,7 @@ answered(struct leg *leg, const struct dialogue *d)
 	}
 	if (why != NULL) {
 		leg->address++;
-		session_dial_failed(leg->session, leg, why, false);
+		session_dial_failed(leg->session, leg, why, DIAL_FAILED);
 	}
 	return why;
 }
@@ -792,6 +792,7 @@ greet(struct leg *leg, unsigned patience_ms)
 	struct hello hello;
 	char said[NET_WHY];
 	const char *why;
+	bool alone;
 	int error;
 
 	state_move(leg, LEG_GREETING);
@@ -800,7 +801,7 @@ greet(struct leg *leg, unsigned patience_ms)
 		return;
 	}
 	if (entropy_fill(hello.nonce, sizeof(hello.nonce)) == -1) {
-		session_dial_failed(s, leg, strerror(errno), false);
+		session_dial_failed(s, leg, strerror(errno), DIAL_FAILED);
 		return;
 	}
 	error = introduce(leg, &hello, &d, patience_ms);
@@ -820,8 +821,10 @@ greet(struct leg *leg, unsigned patience_ms)
 	leg->address++;
 	why = error == ECONNRESET ? "it hung up before it said anything" :
 	    error == EPROTO ? "not a viamillipede that listens" : strerror(error);
-	tunnel_close(&leg->tunnel, said);
-	session_dial_failed(s, leg, said[0] != '\0' ? said : why, error == ETIMEDOUT);
+	alone = tunnel_close(&leg->tunnel, said);
+	leg->denied = alone;
+	session_dial_failed(s, leg, said[0] != '\0' ? said : why, alone ? DIAL_DENIED :
+	    error == ETIMEDOUT ? DIAL_SLOW : DIAL_FAILED);
 }
 
 static void
@@ -837,25 +840,32 @@ dial(struct leg *leg, unsigned patience_ms, unsigned again_ms)
 
 	state_move(leg, LEG_DIALLING);
 	stir(leg);
+	/* What woke us so far meant to look whether to dial; from now on it means not to. */
+	wake_clear(&leg->wake);
+	if (session_needless(leg->session)) {
+		session_unwelcome(leg->session, leg);
+		return;
+	}
 	if (path->tunnel) {
 		leg->fd = tunnel_open(&leg->tunnel, leg->session->options->ssh, path->host,
-		    path->port, why);
+		    leg->session->options->inner, path->port, why);
 		snprintf(leg->name, sizeof(leg->name), "%.80s through ssh", path->host);
 		target.used = 0;
 		target.addresses = 1;
 		target.denied = 0;
 	} else
 		leg->fd = net_dial(&target, wake_fd(&leg->wake), leg->name, why);
+	leg->addresses = target.addresses;
+	leg->denied = target.denied;
 	if (leg->fd == -1) {
 		if (errno == ECANCELED)
 			session_unwelcome(leg->session, leg);
 		else
-			session_dial_failed(leg->session, leg, why, errno == ETIMEDOUT);
+			session_dial_failed(leg->session, leg, why, errno == ETIMEDOUT ?
+			    DIAL_SLOW : errno == ECONNREFUSED ? DIAL_DENIED : DIAL_FAILED);
 		return;
 	}
 	leg->address = target.used;
-	leg->addresses = target.addresses;
-	leg->denied = target.denied;
 	session_leg_busy(leg->session, true);
 	greet(leg, patience_ms);
 	close(leg->fd);

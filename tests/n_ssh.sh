@@ -1,10 +1,14 @@
 # shellcheck shell=sh
-# Real ssh -L tunnels for behaviour tests: read in after lib.sh. One sshd with its
-# own keys, config and port; `tunnel` makes a way to the receiver r through it.
+# A real sshd for behaviour tests, and what logs in to it: read in after lib.sh. It
+# has its own keys, config and port; `there` is the host's name for ssh. `tunnel`
+# makes a way with ssh -L to the receiver r through it; `push` and `pull` are the
+# program's own word `ssh`. What sshd starts has FAR_OF=$T in its environment, by
+# which it is found, and the runner's mark.
 # SERVE_IN and TUNNEL_IN are what to begin commands with on either side, as
 # `ip netns exec NAME`, if that is not here.
 SERVE_IN=
 TUNNEL_IN=
+SSH="ssh -F $T/ssh_config"
 
 need ssh
 need ssh-keygen
@@ -59,7 +63,7 @@ tunnel()
 	    -L "127.0.0.1:$PORT:127.0.0.1:$(port r)" there
 }
 
-# `sshd_begin ADDRESS`: listens there.
+# `sshd_begin ADDRESS`: listens there, on $SSH_PORT.
 sshd_begin()
 {
 	ssh-keygen -q -t ed25519 -N '' -f "$T/host_key"
@@ -76,11 +80,18 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 AllowTcpForwarding local
+MaxStartups 100
+PrintMotd no
+SetEnv FAR_OF=$T VIAMILLIPEDE_TEST=${VIAMILLIPEDE_TEST:-none}
 EOF
 	serve sshd server
+	# shellcheck disable=SC2034
+	SSH_PORT=$PORT
+	ln -s "$V" "$T/far"
 	echo "there $(cat "$T/host_key.pub")" >"$T/known_hosts"
 	cat >"$T/ssh_config" <<EOF
 Host there
+	HostName $1
 	HostKeyAlias there
 	Port $PORT
 	User $(id -un)
@@ -94,4 +105,48 @@ Host there
 	BatchMode yes
 	ControlPath none
 EOF
+}
+
+# `push NAME COMMAND [WORD ...]`, `pull NAME COMMAND [WORD ...]`: the program
+# under test here and, as $T/far, there.
+push()
+{
+	_push=$1
+	_command=$2
+	shift 2
+	start "$_push" "$V" ssh there exec "$_command" sshcommand "$SSH" remote "$T/far" "$@"
+} 3<&0
+
+pull()
+{
+	_pull=$1
+	_command=$2
+	shift 2
+	start "$_pull" "$V" ssh there source "$_command" sshcommand "$SSH" remote "$T/far" "$@"
+} 3<&0
+
+# What sshd has started and is still there: `far LIST` is a process and its
+# arguments a line, `far SERVE` only the far sides' processes, `far SSH` what of
+# ssh a near side has started.
+far()
+{
+	"$PY" -IS "$TESTS/t_far.py" "$T" "$1"
+}
+
+far_is_gone()
+{
+	[ -z "$(far LIST)$(far SSH)" ]
+}
+
+# `nothing_left SECONDS`: of the far side and of ssh, after so long.
+nothing_left()
+{
+	within "$1" far_is_gone || fail "left: $(far LIST) $(far SSH)"
+}
+
+# `once NAME REGEXP`: it said so in one line and no more.
+once()
+{
+	_lines=$(grep -c -i -e "$2" "$T/$1.err") || :
+	[ "$_lines" = 1 ] || fail "$1 said $_lines times: $2"
 }

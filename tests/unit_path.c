@@ -295,6 +295,28 @@ test_addresses(void)
 	}
 }
 
+/* That nobody listens is a last word where it is said to be, and no refusal. */
+static void
+test_denied(void)
+{
+	paths_init(&p, 2, true, 4, SECOND);
+	paths_denied(&p, 0, 1, 1, 0, SECOND);
+	CHECK(!chooses(2, 0, SECOND) || at != 2);
+	paths_denied(&p, 1, 1, 2, 0, SECOND);
+	CHECK(p.path[1].outcome == PATH_DEAD);
+	paths_denied(&p, 1, 2, 2, 0, SECOND);
+	CHECK(p.path[1].outcome == PATH_DENIED);
+	/* The reserve need not wait. */
+	CHECK(chooses(2, 0, SECOND) && at == 2);
+	CHECK(!paths_all_refused(&p) && !paths_any_refused(&p));
+	paths_denied(&p, 2, 1, 1, 0, SECOND);
+	CHECK(paths_all_refused(&p) && !paths_any_refused(&p));
+	refused(1, 0, 1, SECOND);
+	CHECK(paths_all_refused(&p) && paths_any_refused(&p));
+	paths_joined(&p, 0, MS, SECOND);
+	CHECK(!paths_all_refused(&p));
+}
+
 /* The pace of dialling */
 
 struct dialler {
@@ -391,6 +413,7 @@ main(int argc, char **argv)
 	test_call_home();
 	test_reserve();
 	test_addresses();
+	test_denied();
 	test_pace();
 	return check_done();
 }
