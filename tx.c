@@ -28,6 +28,7 @@
 #define SECOND		1000000000ULL
 #define REACH_FIRST	(8u << 20)	/* stays in the processor's cache, more or less */
 #define LATE_LEAST_NS	200000000ULL
+#define SLOW_NS		10000000ULL	/* a leg that needs so long for what it has is slow */
 #define NEAR_NS		2000000ULL	/* a shorter round trip is scheduling, not distance */
 #define SPILL_NS	120000000ULL	/* waited so long: any path may take it */
 #define BACKLOG_NS	100000000ULL	/* what better paths carry in this time is left to them */
@@ -226,6 +227,13 @@ too_little(const struct window *w, uint64_t ready, uint64_t in_flight)
 	    ranges_count(&w->lost) == 0;
 }
 
+/* One of the legs of its path that turned out to be of use. */
+static bool
+used_locked(const struct tx *tx, unsigned number)
+{
+	return tx->place[number] < tx->path[tx->home[number]].tune.legs;
+}
+
 /* May this leg have some of what is ready?  This is where preference is kept. */
 static bool
 may_take_locked(const struct tx *tx, unsigned number, uint64_t now)
@@ -234,8 +242,8 @@ may_take_locked(const struct tx *tx, unsigned number, uint64_t now)
 	uint64_t in_flight = window_in_flight(w, number);
 	uint64_t ready = window_ready(w);
 
-	if (tx->leaving[number] || in_flight >= tx->pace[number].limit || too_little(w, ready, in_flight) ||
-	    tx->place[number] >= tx->path[tx->home[number]].tune.legs)
+	if (tx->leaving[number] || in_flight >= tx->pace[number].limit ||
+	    too_little(w, ready, in_flight) || !used_locked(tx, number))
 		return false;
 	if (ready == 0)
 		return true;
@@ -564,24 +572,48 @@ entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_
 }
 
 /*
+ * How long what a slow leg is given may be under way, while what follows it
+ * arrives on others and waits there: as long as it takes to send all that the leg
+ * may have in flight, until it is late and copied.
+ */
+static uint64_t
+behind(const struct pace *p)
+{
+	uint64_t ns = p->rate == 0 ? 0 : p->limit * 1000000 / (p->rate / 1000 + 1);
+
+	if (ns < SLOW_NS)
+		return 0;
+	return ns < LATE_LEAST_NS ? ns : LATE_LEAST_NS;
+}
+
+/*
  * What the network can hold: the legs' rates together times the longest round
  * trip, twice over for a connection that tries whether there is more, and as
- * much again behind a hole that is filled after a round trip.
+ * much again behind a hole that is filled after a round trip; or what the others
+ * carry while the slowest brings what it has.
  */
 static uint64_t
 need_locked(const struct tx *tx)
 {
-	uint64_t rate = 0, rtt = 0;
+	uint64_t rate = 0, rtt = 0, slow = 0, ns;
 	const struct pace *p;
-	unsigned i;
+	unsigned i, used = 0;
 
 	for (i = 0; i < tx->ranked; i++) {
 		p = &tx->pace[tx->rank[i]];
 		rate += p->rate;
 		if (p->rtt_ns > rtt && p->rtt_ns > NEAR_NS)
 			rtt = p->rtt_ns;
+		if (!used_locked(tx, tx->rank[i]))
+			continue;
+		used++;
+		ns = behind(p);
+		slow = ns > slow ? ns : slow;
 	}
-	return rate / 1000 * (rtt / 1000) / 1000 * 4;
+	ns = 4 * rtt;
+	if (used > 1 && 2 * slow > ns)
+		ns = 2 * slow;
+	return rate / 1000 * (ns / 1000) / 1000;
 }
 
 const char *
