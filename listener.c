@@ -263,9 +263,15 @@ listen_to(struct room *room, struct caller *c, uint64_t now)
 {
 	ssize_t n = recv(c->fd, c->octets + c->have, FRAME_GREETING - c->have, 0);
 
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	if (n <= 0 && session_decided(room->session)) {
+		/* A leg that is not needed any more. */
+		dismiss(c, NULL);
+		return;
+	}
 	if (n == -1) {
-		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-			dismiss(c, strerror(errno));
+		dismiss(c, strerror(errno));
 		return;
 	}
 	if (n == 0) {

@@ -156,6 +156,18 @@ verdict_locked(struct session *s, enum session_verdict verdict, int status)
 	return true;
 }
 
+/* No leg has a connection, or is about to have one. */
+static bool
+at_rest_locked(const struct session *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->legs; i++)
+		if (s->leg[i]->pending_fd != -1)
+			return false;
+	return s->busy == 0;
+}
+
 /*
  * At what level a failure is told.  Who was started through ssh leaves it to the
  * peer, if there is one, because both are heard in the same place.
@@ -166,7 +178,7 @@ fail_level(struct session *s)
 	bool alone;
 
 	lock_take(&s->lock);
-	alone = s->up == 0;
+	alone = at_rest_locked(s);
 	lock_drop(&s->lock);
 	return s->options->served && !alone ? LOG_RUN : LOG_ERROR;
 }
@@ -412,6 +424,17 @@ session_over(struct session *s)
 	over = s->state == SESSION_OVER;
 	lock_drop(&s->lock);
 	return over;
+}
+
+bool
+session_decided(struct session *s)
+{
+	bool decided;
+
+	lock_take(&s->lock);
+	decided = s->verdict != VERDICT_NONE;
+	lock_drop(&s->lock);
+	return decided;
 }
 
 bool
@@ -851,7 +874,7 @@ session_refused(struct session *s, struct leg *leg, const struct refuse *r, bool
 		leg->address++;
 		snprintf(text, sizeof(text), "refused without a proof: %s%s%s",
 		    refusal_text(r->reason), r->text[0] != '\0' ? "; " : "", r->text);
-		session_dial_failed(s, leg, text, false);
+		session_dial_failed(s, leg, text, DIAL_FAILED);
 		return "refused without a proof";
 	}
 	if (r->reason == REFUSE_STALE) {
@@ -916,18 +939,6 @@ judge_hello(const struct session *s, const struct hello *h, struct refuse *r)
 	    memcmp(h->instance, s->instance, FRAME_ID) != 0)
 		return refuse(r, REFUSE_RECEIVER, "");
 	return true;
-}
-
-/* No leg has a connection, or is about to have one. */
-static bool
-at_rest_locked(const struct session *s)
-{
-	unsigned i;
-
-	for (i = 0; i < s->legs; i++)
-		if (s->leg[i]->pending_fd != -1)
-			return false;
-	return s->busy == 0;
 }
 
 /* The session came to nothing so far: another may take its place.  Its legs are at rest. */

@@ -140,6 +140,8 @@ void session_leg_busy(struct session *s, bool busy);
 /* The peer read our last words to the end. */
 void session_leg_parted(struct session *s);
 bool session_over(struct session *s);
+/* There is a verdict. */
+bool session_decided(struct session *s);
 /* A connection that does not stand yet is of no use any more. */
 bool session_needless(struct session *s);
 /* Payloads of the stream have checks; known when the peer is. */

@@ -151,11 +151,59 @@ cut_line(char *text, size_t *have, char line[LINE])
 	return true;
 }
 
+/* Who ends us while ssh logs in ends ssh, too. */
+
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+
+#define NENDING	(sizeof(ending) / sizeof(ending[0]))
+
+static struct sigaction before[NENDING];
+static struct wake *called_off;
+static volatile sig_atomic_t caught;
+
+static void
+call_off(int number)
+{
+	int error = errno;
+
+	caught = number;
+	wake_signal(called_off);
+	errno = error;
+}
+
+/* But for those that are ignored. */
+static void
+catch_ending(struct ssh *s)
+{
+	struct sigaction sa = { .sa_handler = call_off };
+	size_t i;
+
+	called_off = &s->hurry;
+	sigemptyset(&sa.sa_mask);
+	for (i = 0; i < NENDING; i++)
+		if (sigaction(ending[i], NULL, &before[i]) == 0 &&
+		    before[i].sa_handler != SIG_IGN)
+			sigaction(ending[i], &sa, NULL);
+}
+
+/* Afterwards; and if there was one, it has its usual effect now. */
+static void
+release_ending(void)
+{
+	size_t i;
+
+	for (i = 0; i < NENDING; i++)
+		sigaction(ending[i], &before[i], NULL);
+	if (caught != 0)
+		raise(caught);
+}
+
 enum talk {
 	TALK_GOES_ON,
 	TALK_ANSWERED,
 	TALK_ENDED,		/* without an answer */
 	TALK_LATE,
+	TALK_CALLED_OFF,	/* by a signal */
 	TALK_NOISE,		/* too much of it */
 	TALK_NONSENSE,
 	TALK_OTHER		/* of another version */
@@ -196,8 +244,9 @@ static enum talk
 converse(struct ssh *s, const char *orders, size_t length, uint64_t until,
     char port[ORDERS_PORT], char address[ORDERS_ADDRESS])
 {
-	struct pollfd p[2] = {
-		{ .fd = s->from, .events = POLLIN }, { .fd = s->line, .events = POLLOUT }
+	struct pollfd p[3] = {
+		{ .fd = s->from, .events = POLLIN }, { .fd = s->line, .events = POLLOUT },
+		{ .fd = wake_fd(&s->hurry), .events = POLLIN }
 	};
 	char text[LINE], line[LINE];
 	size_t have = 0, noise = 0, given = 0;
@@ -207,11 +256,13 @@ converse(struct ssh *s, const char *orders, size_t length, uint64_t until,
 	while (talk == TALK_GOES_ON) {
 		if (given == length)
 			p[1].fd = -1;
-		n = poll(p, 2, ms_left(until));
+		n = poll(p, 3, ms_left(until));
 		if (n == -1 && errno != EINTR)
 			return TALK_ENDED;
 		if (n == -1)
 			continue;
+		if (p[2].revents != 0)
+			return TALK_CALLED_OFF;
 		if (clock_now_ns() >= until)
 			return TALK_LATE;
 		if (p[1].fd != -1 && p[1].revents != 0 && !give(s->line, orders, length, &given))
@@ -292,6 +343,8 @@ no_answer(struct ssh *s, const struct options *o, enum talk talk)
 	case TALK_ANSWERED:
 	case TALK_ENDED:
 		return tell_end(o, status);
+	case TALK_CALLED_OFF:
+		break;
 	case TALK_LATE:
 		log_line(LOG_ERROR, "no answer through ssh from %s within %llu s", o->ssh_host,
 		    (unsigned long long)(o->wait_ms / 1000));
@@ -356,9 +409,14 @@ ssh_begin(struct ssh *s, struct options *options)
 		log_line(LOG_ERROR, "cannot write the orders: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
+	if (wake_init(&s->hurry) == -1) {
+		log_line(LOG_ERROR, "cannot start ssh: %s", strerror(errno));
+		goto err1;
+	}
+	catch_ending(s);
 	if (start_ssh(s, options) == -1) {
 		log_line(LOG_ERROR, "cannot start ssh: %s", strerror(errno));
-		goto out;
+		goto err2;
 	}
 	talk = converse(s, orders, length, until, port, address);
 	if (talk == TALK_ANSWERED) {
@@ -366,7 +424,9 @@ ssh_begin(struct ssh *s, struct options *options)
 		status = EXIT_DELIVERED;
 	} else
 		status = no_answer(s, options, talk);
-out:
+err2:
+	release_ending();
+err1:
 	orders_forget(orders, length);
 	return status;
 }
@@ -453,7 +513,7 @@ ssh_listen(struct ssh *s, int to)
 	int error;
 
 	s->to = to;
-	if (wake_init(&s->stop) == -1 || wake_init(&s->hurry) == -1 || pipe(s->ended) == -1 ||
+	if (wake_init(&s->stop) == -1 || pipe(s->ended) == -1 ||
 	    net_close_on_exec(s->ended[0]) == -1 || net_close_on_exec(s->ended[1]) == -1) {
 		error = errno;
 		s->to = 0;
@@ -482,8 +542,7 @@ ssh_gone_ns(const struct ssh *s)
 void
 ssh_hurry(struct ssh *s)
 {
-	if (s->to != 0)
-		wake_signal(&s->hurry);
+	wake_signal(&s->hurry);
 }
 
 /*
@@ -605,8 +664,9 @@ take_line(struct ssh *s)
 
 	s->line = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (s->line == -1 || null == -1 || dup2(null, STDIN_FILENO) == -1) {
-		log_line(LOG_ERROR, "cannot open /dev/null: %s", strerror(errno));
+	if (s->line == -1 || null == -1 || dup2(null, STDIN_FILENO) == -1 ||
+	    wake_init(&s->hurry) == -1) {
+		log_line(LOG_ERROR, "cannot take standard input: %s", strerror(errno));
 		return -1;
 	}
 	close(null);

@@ -360,6 +360,8 @@ end_ssh(struct session *s, struct ssh *ssh)
 {
 	bool never;
 
+	if (s->ssh == NULL)
+		return;
 	lock_take(&s->lock);
 	never = s->contact_ns == 0;
 	lock_drop(&s->lock);
@@ -423,6 +425,8 @@ run(const struct options *o, struct ssh *ssh)
 		take_key(s, ssh);
 	}
 	status = transfer(s, ssh);
+	/* Where it did not come to a session. */
+	ssh_end(ssh);
 	auth_close(&s->auth);
 	lock_take(&s->lock);
 	if (s->signal != 0 && s->verdict != VERDICT_DONE)
@@ -489,7 +493,5 @@ main(int argc, char *argv[])
 	log_open();
 	log_set(options.verbose);
 	/* Threads may be in a read or a write that never ends: none is waited for. */
-	status = run(&options, &ssh);
-	ssh_end(&ssh);
-	exit(status);
+	exit(run(&options, &ssh));
 }

@@ -74,3 +74,23 @@ signal o TERM
 ended o signal:15
 ended f 1
 told f 'the sender reports: ended by SIGTERM'
+
+# With commands at both ends, each counts on both sides.
+offer o source "cat $T/in; echo sent >&2" </dev/null
+fetch f o exec "cat >$T/out; echo done" >"$T/said"
+ended f 0
+ended o 0
+same "$T/in" "$T/out"
+[ "$(cat "$T/said")" = done ] || fail "the consumer did not say what it says"
+told o sent
+offer o source "head -c 1000 $T/in; exit 3" </dev/null
+fetch f o exec "cat >$T/out"
+ended f 6
+ended o 6
+told f "the sender's command exited 3"
+offer o source "cat $T/in" </dev/null
+fetch f o exec "head -c 1000 >$T/out; echo full >&2; exit 4"
+ended f 6
+ended o 6
+told o "the receiver's command exited 4"
+told o "the receiver's command: full"

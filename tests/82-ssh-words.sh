@@ -141,7 +141,7 @@ answers()
 	fake answer <<EOF2
 read -r _ _ _ token _
 echo "$1"
-exec sleep 60
+cat >/dev/null
 EOF2
 	through answer q 'cat' <"$T/in"
 }
@@ -159,6 +159,20 @@ let_pass 1
 must_run q
 signal q TERM
 ended q signal:15
+# Who is ended meanwhile takes ssh with it, which may be about to ask something.
+fake asks <<'EOF2'
+echo $$ >"$T/asker"
+echo asking >&2
+exec sleep 61
+EOF2
+for sign in TERM HUP INT; do
+	through asks q 'cat' <"$T/in"
+	told q asking
+	signal q $sign
+	ended q any 3
+	[ "${ENDED%%:*}" = signal ] || fail "SIG$sign: $ENDED"
+	! kill -0 "$(cat "$T/asker")" 2>/dev/null || fail "SIG$sign: ssh is left"
+done
 
 # Nobody answers, and stays, whatever it is told.
 fake silent <<'EOF2'

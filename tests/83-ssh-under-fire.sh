@@ -102,6 +102,73 @@ if [ "$(id -u)" = 0 ] && "$PY" -IS "$TESTS/t_reset.py"; then
 	fresh
 fi
 
+# --- strangers at the open port -----------------------------------------------
+
+# Before there is a session, and while there is one: without a key, with another,
+# and in both roles. Nobody gets the stream or any part of it in.
+data 32 1 >"$T/key"
+data 32 2 >"$T/other"
+chmod 600 "$T/key" "$T/other"
+strangers()
+{
+	for words in '' "key $T/key" "key $T/other"; do
+		# shellcheck disable=SC2086
+		data 1000000 3 | start s "$V" tx 127.0.0.1 "$1" wait 5 $words
+		ended s 3
+		told s 'refused by 127.0.0.1'
+		# shellcheck disable=SC2086
+		start s "$V" fetch 127.0.0.1 "$1" wait 5 $words >"$T/stolen"
+		ended s 3
+		[ ! -s "$T/stolen" ] || fail "a stranger got something"
+	done
+	start s "$PY" -IS "$TESTS/t_stranger.py" "$1" garbage
+	ended s 0
+}
+
+# The far side's port; a leg's would do, but there may be none yet.
+far_port()
+{
+	"$PY" -IS "$TESTS/t_sockets.py" listening "$(far SERVE)" | head -n 1
+}
+
+fresh
+source_of $size hold="$((size / 2)):$T/go" | push p "cat >$T/out"
+half
+strangers "$(far_port)"
+must_run p
+: >"$T/go"
+ended p 0
+same "$T/in" "$T/out"
+nothing_left 5
+fresh
+pull p "$PY -IS $TESTS/t_source.py $size $SEED hold=$((size / 2)):$T/go" >"$T/out"
+half
+strangers "$(far_port)"
+: >"$T/go"
+ended p 0
+same "$T/in" "$T/out"
+nothing_left 5
+# The near side is held up before its first leg: the strangers are there first.
+cat >"$T/slow-ssh" <<EOF2
+#!/bin/sh
+$SSH "\$@" | { until [ -e $T/go ]; do sleep 0.1; done; exec cat; }
+EOF2
+chmod +x "$T/slow-ssh"
+fresh
+start p "$V" ssh there exec "cat >$T/out" sshcommand "$T/slow-ssh" remote "$T/far" <"$T/in"
+within 10 has_far || fail "no far side"
+far_listens()
+{
+	[ -n "$(far_port)" ]
+}
+within 5 far_listens || fail "it does not listen"
+strangers "$(far_port)"
+[ ! -e "$T/out" ] || fail "a stranger started the command"
+: >"$T/go"
+ended p 0
+same "$T/in" "$T/out"
+nothing_left 5
+
 # --- the near side is ended ---------------------------------------------------
 
 # The command ends itself when it is told to, and says that it was.

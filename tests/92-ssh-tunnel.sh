@@ -148,6 +148,23 @@ same "$T/in" "$T/out"
 [ "$(counted other)" = "$other" ] || fail "something crossed the network beside ssh"
 nothing_left 5
 
+# Nothing gets through any more, and this side is ended: no ssh waits for the network.
+rm "$T/out"
+source_of $size hold="5000000:$T/never" | push p "cat >$T/out" tunnel timeout 5
+arrived "$T/out" 5000000
+nft insert rule ip t in ip daddr $FAR tcp dport "$SSH_PORT" drop
+nft insert rule ip t in ip daddr $FAR tcp sport "$SSH_PORT" drop
+signal p TERM
+ended p signal:15 6
+no_ssh()
+{
+	[ -z "$(far SSH)" ]
+}
+within 3 no_ssh || fail "left: $(far SSH)"
+stop src
+filter 'reject'
+nothing_left 30
+
 # --- ssh forwards nothing -----------------------------------------------------
 
 signal sshd TERM

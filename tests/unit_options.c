@@ -550,6 +550,77 @@ test_usage(void)
 	(void)fclose(f);
 }
 
+/* The words that the far side of ssh is given, as one line. */
+static void
+far(const char *line, const char *words)
+{
+	char text[2048] = "";
+	size_t i;
+
+	good(line);
+	for (i = 0; i < o.nfar; i++) {
+		strcat(text, i > 0 ? " " : "");
+		strcat(text, o.far[i]);
+	}
+	if (strcmp(text, words) != 0) {
+		fprintf(stderr, "\"%s\": the far side gets \"%s\", not \"%s\"\n", line, text,
+		    words);
+		exit(1);
+	}
+}
+
+static void
+test_ssh(void)
+{
+	far("ssh h exec c", "rx 0 wait 60 exec c");
+	CHECK(o.mode == OPTIONS_TX && o.calls && o.npaths == 0 && !o.tunnel);
+	CHECK(strcmp(o.ssh_host, "h") == 0 && strcmp(o.inner, "127.0.0.1") == 0);
+	CHECK(strcmp(o.ssh, "ssh") == 0 && strcmp(o.remote, "viamillipede") == 0);
+	CHECK(o.command == NULL);
+	far("ssh u@h source c", "offer 0 wait 60 source c");
+	CHECK(o.mode == OPTIONS_RX && o.calls);
+	/* Each word goes to who has a use for it. */
+	far("ssh h source c checksum window 2M threads 3 timeout 9 frame 64K congestion x",
+	    "offer 0 wait 60 checksum window 2M timeout 9 frame 64K congestion x source c");
+	CHECK(o.threads == 3 && o.window_bytes == 2 << 20 && o.timeout_ms == 9000);
+	far("ssh h exec c checksum progress size 5 report r interval 2 verbose 3 heartbeat 7",
+	    "rx 0 wait 60 verbose 3 heartbeat 7 exec c");
+	CHECK(o.checksum && o.progress && o.verbose == 3);
+	far("path a path b from c ports 5-7 ssh h exec c", "rx 5-7 wait 60 exec c");
+	CHECK(o.npaths == 2 && strcmp(o.paths[1].from, "c") == 0);
+	/* It waits at least as long as we do. */
+	far("ssh h exec c wait 5", "rx 0 wait 60 exec c");
+	far("ssh h exec c wait 300", "rx 0 wait 300 exec c");
+	far("ssh h exec c wait 0", "rx 0 wait 0 exec c");
+	/* Nobody else reaches it; but where it listens is the user's to say. */
+	far("ssh h exec c tunnel", "rx 0 wait 60 bind 127.0.0.1 exec c");
+	far("ssh h exec c tunnel bind [::1]", "rx 0 wait 60 bind [::1] exec c");
+	CHECK(strcmp(o.inner, "::1") == 0);
+	far("ssh h exec c bind 10.0.0.1", "rx 0 wait 60 bind 10.0.0.1 exec c");
+	CHECK(strcmp(o.inner, "10.0.0.1") == 0);
+	/* A word of ours after the command is not the command's. */
+	far("ssh h exec rx quiet", "rx 0 wait 60 exec rx");
+	CHECK(o.quiet);
+
+	bad("ssh h", "exec COMMAND or source COMMAND");
+	bad("ssh h exec c source d", "one of them");
+	bad("ssh h exec c exec d", "twice");
+	bad("ssh h exec c tunnel path a", "tunnel|path|exclude");
+	bad("ssh h exec c tx a 1", "tx");
+	bad("ssh h exec c rx 1", "rx");
+	bad("ssh h exec c key k", "key");
+	bad("ssh h exec c bind a/b", "bind|a/b");
+	bad("ssh -x exec c", "-x");
+	bad("ssh u@-x exec c", "u@-x");
+	bad("ssh @h exec c", "@h");
+	bad("ssh u@ exec c", "u@");
+	bad("ssh _ exec c", "empty");
+	bad("ssh h exec _", "empty");
+	bad("ssh h exec c remote _", "remote");
+	bad("ssh h exec c ports 7-5", "7-5");
+	bad("serve rx 1", "serve");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -571,5 +642,6 @@ main(int argc, char **argv)
 	test_long_values();
 	test_random(seed);
 	test_usage();
+	test_ssh();
 	return check_done();
 }
