@@ -175,7 +175,7 @@ build/fuzz_text: $(TEXT) $(TEXT_H)
 WORLD = -include tests/fuzz_calls.h tests/fuzz_world.c tests/fuzz_listener.c tests/fuzz_rx.c \
 	tests/fuzz_tx.c tests/fuzz_worker.c auth.c blame.c chaos.c crc32c.c digest.c events.c \
 	frame.c inflow.c order.c outflow.c pace.c path.c pulse.c ranges.c session.c sha256.c \
-	siphash.c tune.c window.c command.o options.o spawn.o ssh.o tunnel.o
+	siphash.c tune.c window.c command.o options.o orders.o spawn.o ssh.o tunnel.o
 WORLD_H = tests/fuzz.h tests/fuzz_calls.h tests/fuzz_inside.h tests/fuzz_world.h \
 	tests/fuzz_world.c tests/fuzz_listener.c tests/fuzz_rx.c tests/fuzz_tx.c \
 	tests/fuzz_worker.c $(LIB)

@@ -32,6 +32,10 @@ tests/other-build.sh coverage "-O0 -g --coverage -fprofile-update=atomic \
     -include $PWD/build/coverage.h" gcc || echo "coverage: tests failed, see above"
 
 cd build/coverage
+ls ./*.gcda >/dev/null 2>&1 || {
+	echo "tests/coverage.sh: nothing was run" >&2
+	exit 1
+}
 gcov ./*.c >gcov.log 2>&1 || {
 	tail -n 20 gcov.log
 	echo "tests/coverage.sh: gcov failed" >&2
