@@ -210,6 +210,7 @@ auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
+auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 blame.o: blame.c blame.h
 chaos.o: chaos.c chaos.h entropy.h log.h lock.h
 command.o: command.c command.h lock.h log.h spawn.h wake.h
