@@ -81,7 +81,7 @@ fetch f o exec "cat >$T/out; echo done" >"$T/said"
 ended f 0
 ended o 0
 same "$T/in" "$T/out"
-[ "$(cat "$T/said")" = done ] || fail "the consumer did not say what it says"
+[ "$(cat "$T/said")" = "done" ] || fail "the consumer did not say what it says"
 told o sent
 offer o source "head -c 1000 $T/in; exit 3" </dev/null
 fetch f o exec "cat >$T/out"

@@ -13,7 +13,7 @@ data $size >"$T/in"
 finish()
 {
 	ended f 0 30
-	ended o "${1:-0}" 30
+	ended o 0 30
 	same "$T/in" "$T/out"
 	signal p TERM
 }
