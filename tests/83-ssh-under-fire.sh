@@ -181,6 +181,11 @@ for sign in INT TERM HUP; do
 		    exec "exec 3<&0; trap 'echo TERM >$T/told; exit 1' TERM
 		    cat <&3 >$T/out & wait" sshcommand "$SSH" remote "$T/far" $tunnel
 		half
+		# Those that are to tell the far side of it do not get it themselves.
+		far SSH | grep -e ' -W ' | while read -r _pid _; do
+			[ "$(ps -o pgid= -p "$_pid" | tr -d ' ')" != "$(pid p)" ] ||
+			    fail "a tunnel is in our group"
+		done
 		# The whole group, as a terminal does.
 		kill "-$sign" "-$(pid p)"
 		case $sign in

@@ -88,7 +88,7 @@ legs_through_ssh()
 source_of 40000000 hold="20000000:$T/go" | push p "cat >$T/out" heartbeat 3 tunnel
 within 20 has_bytes "$T/out" 20000000
 _near=$(open_files p)
-for n in 1 2 3 4; do
+for n in 1 2 3 4 5 6 7 8; do
 	within 10 up_again || fail "no leg goes through ssh any more"
 	far SSH | grep -e ' -W ' | while read -r _pid _; do
 		kill -9 "$_pid" || :
