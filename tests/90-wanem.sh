@@ -3,6 +3,7 @@
 # that a test asks for is what packets get, no more and no less, and nothing
 # of it is left behind.  Bounds in time are one-sided where the machine's load
 # could matter.
+# limit: 150
 cd "$(dirname "$0")" || exit 1
 python3 netlab.py probe || exit $?
 exec python3 -B - <<'PYTHON'
