@@ -6,7 +6,7 @@
 # waits
 # limit: 150
 # shellcheck source=tests/lib.sh
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 need_root "filters packets"
 need unshare
 need ip

@@ -5,7 +5,7 @@
 # waits
 # limit: 180
 # shellcheck source=tests/lib.sh
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 # shellcheck source=tests/n_ssh.sh
 . "$TESTS/n_ssh.sh"
 

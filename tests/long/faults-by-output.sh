@@ -6,7 +6,7 @@
 # waits
 # limit: 150
 # shellcheck source=tests/lib.sh
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 
 # A terminal cannot carry any byte, so this is text: some 4 MB.
 data 3000000 | openssl base64 >"$T/in"

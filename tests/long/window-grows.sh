@@ -4,7 +4,7 @@
 # never beyond a `window` that was given.
 # limit: 120
 # shellcheck source=tests/lib.sh
-. "${0%/*}/lib.sh"
+. "${0%/*}/../lib.sh"
 # shellcheck source=tests/n_lab.sh
 . "$TESTS/n_lab.sh"
 lab 300M/800ms --sysctl 'net.ipv4.tcp_wmem=4096 65536 33554432'
