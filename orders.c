@@ -68,7 +68,7 @@ orders_write(const char *token, const uint8_t key[ORDERS_KEY], const char *const
 	for (i = 0; i < n; i++)
 		size += strlen(words[i]) + 32;
 	/* At once: what is enlarged leaves copies of the key behind. */
-	text = malloc(size);
+	text = malloc(size + 1);
 	if (text == NULL)
 		return NULL;
 	to_hex(key, ORDERS_KEY, hex);
@@ -81,6 +81,7 @@ orders_write(const char *token, const uint8_t key[ORDERS_KEY], const char *const
 		text[at + put] = '\n';
 		at += put + 1;
 	}
+	text[at] = '\0';
 	*length = at;
 	return text;
 }

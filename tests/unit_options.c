@@ -19,7 +19,8 @@ static int
 parse(const char *line)
 {
 	static char text[8192];
-	char *argv[WORDS_MAX + 1], *s = text;
+	static char *argv[WORDS_MAX + 1];
+	char *s = text;
 	int argc = 0;
 
 	CHECK(strlen(line) < sizeof(text));

@@ -175,6 +175,7 @@ test_refused(void)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		take(&o, bad[i].text, bad[i].length, 0);
 		CHECK(o.state != ORDERS_COMPLETE);
+		forget(&o);
 		/* Except for what is only unfinished, the reason comes at once. */
 		if (bad[i].text[bad[i].length - 1] == '\n')
 			CHECK(take(&o, bad[i].text, bad[i].length, 0) != NULL);

@@ -142,7 +142,7 @@ test_table(void)
 	/* The largest there is, on both sides. */
 	memset(&now, 0xff, sizeof(now));
 	now.state = SESSION_SUSPENDED;
-	now.sender = now.checked = true;
+	now.sender = now.caller = now.checked = true;
 	for (i = 0; i < OPTIONS_PATHS_MAX; i++) {
 		memset(options.paths[i].host, 'h', sizeof(options.paths[i].host) - 1);
 		memcpy(options.paths[i].port, "65535", 6);
@@ -155,7 +155,7 @@ test_table(void)
 		n = tally_table(&now, &before, &options, text, sizeof(text));
 		CHECK(n == strlen(text) && n < sizeof(text) - 200 && text[n - 1] == '\n');
 		CHECK(strstr(text, "\n  127 ") != NULL && strstr(text, "suspended since") != NULL);
-		now.sender = false;
+		now.sender = now.caller = false;
 	}
 	for (i = 0; i < n; i++)
 		lines += text[i] == '\n';
