@@ -66,6 +66,8 @@ for side in t r; do
 	    "1.5 < of('interval')[0]['seconds'] < 3.1" \
 	    "end['bottleneck'] == 'source' and end['waited']['source'] > 0.6"
 done
+# A program made slow by what watches it is its own bottleneck.
+if [ "${TEST_SLOW:-1}" -le 1 ]; then
 slow='import os, time
 while os.read(0, 65536): time.sleep(0.016)'
 data 16000000 >"$T/in"
@@ -77,3 +79,4 @@ for side in t r; do
 	check "$T/$side.json" \
 	    "end['bottleneck'] == 'consumer' and end['waited']['consumer'] > 0.6"
 done
+fi

@@ -70,7 +70,7 @@ finish
 rm "$T/go"
 
 # Two paths; the preferred one dies and comes back.
-source_of 60000000 rate=8000000 | offer o verbose 4
+source_of 60000000 rate=8000000 hold="50000000:$T/go" | offer o verbose 4
 data 60000000 >"$T/in"
 proxy p o
 start f "$V" fetch 127.0.0.1 "$(port p)" fetch 127.0.0.1 "$(port o)" threads 4 verbose 4 >"$T/out"
@@ -81,6 +81,7 @@ told f 'leg 2 up: .*:'"$(port o) "
 ask p accept normal
 told f 'leg 2 down: its own path is back'
 told o 'leg 2 down: its own path is back'
+: >"$T/go"
 ended f 0 20
 ended o 0
 same "$T/in" "$T/out"
