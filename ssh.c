@@ -589,6 +589,9 @@ ssh_end(struct ssh *s)
 {
 	bool all = true;
 
+	if (s->over)
+		return;
+	s->over = true;
 	if (s->to != 0 && s->pid == 0) {
 		/* It is we who said all of it, but for what the command has left behind. */
 		close(STDOUT_FILENO);
@@ -600,8 +603,6 @@ ssh_end(struct ssh *s)
 		all = await_rest(s);
 	if (s->pid != 0)
 		reap(s->pid, all && s->to != 0 ? END_NS : 0);
-	s->pid = 0;
-	s->to = 0;
 }
 
 /* The far side */

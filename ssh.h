@@ -32,6 +32,7 @@ struct ssh {
 	int from;		/* [I] what the far side, or its command, says */
 	int to;			/* [I] where that goes; 0 = nowhere yet */
 	int line;		/* [I] the far side's standard input: our end of it; -1 = none */
+	bool over;		/* main thread: ssh_end was called */
 	int ended[2];		/* [t] a pipe that is closed when all was passed on */
 	struct wake stop;	/* to [t]: pass on what there is, then end */
 	struct wake hurry;	/* to the main thread: ssh_hurry was called */
@@ -65,7 +66,7 @@ uint64_t ssh_gone_ns(const struct ssh *s);
 void ssh_hurry(struct ssh *s);
 
 /*
- * The session is over, or will never be: the rest is passed on, for as long as
+ * Once; later calls do nothing.  The session is over, or will never be: the rest is passed on, for as long as
  * somebody takes it, and ssh ends or is ended.
  */
 void ssh_end(struct ssh *s);
