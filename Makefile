@@ -13,23 +13,24 @@ MANDIR = $(PREFIX)/share/man
 DESTDIR =
 
 OBJS = auth.o blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o \
-	inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o order.o orders.o \
-	outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o session.o sha256.o \
-	siphash.o spawn.o ssh.o stats.o tally.o tune.o tunnel.o tx.o wake.o window.o worker.o \
-	viamillipede.o
+	inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o order.o \
+	orders.o outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o \
+	session.o sha256.o siphash.o sluice.o spawn.o ssh.o stats.o tally.o tune.o \
+	tunnel.o tx.o wake.o window.o worker.o viamillipede.o
 
 # What the unit tests link: everything but main.
 LIB = auth.o blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o \
-	inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o order.o orders.o \
-	outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o session.o sha256.o \
-	siphash.o spawn.o ssh.o stats.o tally.o tune.o tunnel.o tx.o wake.o window.o worker.o
+	inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o order.o \
+	orders.o outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o \
+	session.o sha256.o siphash.o sluice.o spawn.o ssh.o stats.o tally.o tune.o \
+	tunnel.o tx.o wake.o window.o worker.o
 
 UNITS = build/unit_auth build/unit_blame build/unit_chaos build/unit_command \
 	build/unit_crc32c build/unit_digest build/unit_events build/unit_frame build/unit_lock \
 	build/unit_log build/unit_lookup build/unit_options build/unit_order build/unit_orders \
 	build/unit_pace build/unit_path build/unit_progress build/unit_pulse build/unit_ranges \
-	build/unit_report build/unit_sha256 build/unit_siphash build/unit_stats \
-	build/unit_tune build/unit_window
+	build/unit_report build/unit_sha256 build/unit_siphash \
+	build/unit_sluice build/unit_stats build/unit_tune build/unit_window
 
 TOOLS = build/wanem build/bench_source build/bench_sink build/bench_splice build/bench_copy \
 	build/simulation $(CORPORA)
@@ -144,6 +145,8 @@ build/unit_sha256: tests/unit_sha256.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_sha256.c $(LIB) $(LDLIBS)
 build/unit_siphash: tests/unit_siphash.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_siphash.c $(LIB) $(LDLIBS)
+build/unit_sluice: tests/unit_sluice.c tests/check.h $(LIB)
+	$(UNIT) tests/unit_sluice.c $(LIB) $(LDLIBS)
 build/unit_stats: tests/unit_stats.c tests/check.h $(LIB)
 	$(UNIT) tests/unit_stats.c $(LIB) $(LDLIBS)
 build/unit_tune: tests/unit_tune.c tests/check.h $(LIB)
@@ -175,7 +178,7 @@ build/fuzz_text: $(TEXT) $(TEXT_H)
 WORLD = -include tests/fuzz_calls.h tests/fuzz_world.c tests/fuzz_listener.c tests/fuzz_rx.c \
 	tests/fuzz_tx.c tests/fuzz_worker.c auth.c blame.c chaos.c crc32c.c digest.c events.c \
 	frame.c inflow.c order.c outflow.c pace.c path.c pulse.c ranges.c session.c sha256.c \
-	siphash.c tune.c window.c command.o options.o orders.o spawn.o ssh.o tunnel.o
+	siphash.c sluice.c tune.c window.c command.o options.o orders.o spawn.o ssh.o tunnel.o
 WORLD_H = tests/fuzz.h tests/fuzz_calls.h tests/fuzz_inside.h tests/fuzz_world.h \
 	tests/fuzz_world.c tests/fuzz_listener.c tests/fuzz_rx.c tests/fuzz_tx.c \
 	tests/fuzz_worker.c $(LIB)
@@ -204,13 +207,6 @@ build/bench_copy: tests/bench_copy.c
 	$(UNIT) tests/bench_copy.c $(LDLIBS)
 
 auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
-auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
-auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
-auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
-auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
-auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
-auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
-auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 blame.o: blame.c blame.h
 chaos.o: chaos.c chaos.h entropy.h log.h lock.h
 command.o: command.c command.h lock.h log.h spawn.h wake.h
@@ -219,9 +215,10 @@ digest.o: digest.c digest.h
 entropy.o: entropy.c entropy.h
 events.o: events.c events.h lock.h net.h lookup.h
 frame.o: frame.c frame.h crc32c.h
-inflow.o: inflow.c inflow.h frame.h order.h siphash.h leg.h auth.h lock.h \
- sha256.h chaos.h net.h lookup.h outflow.h window.h ranges.h pulse.h \
- tunnel.h wake.h log.h rx.h blame.h worker.h
+inflow.o: inflow.c inflow.h frame.h order.h siphash.h crc32c.h leg.h \
+ auth.h lock.h sha256.h chaos.h net.h lookup.h outflow.h window.h \
+ ranges.h pulse.h tunnel.h wake.h log.h rx.h blame.h sluice.h digest.h \
+ worker.h
 listener.o: listener.c listener.h net.h lookup.h auth.h frame.h lock.h \
  sha256.h siphash.h entropy.h log.h session.h chaos.h events.h leg.h \
  inflow.h order.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
@@ -252,23 +249,25 @@ report.o: report.c report.h events.h lock.h net.h lookup.h options.h \
  stats.h blame.h frame.h leg.h auth.h sha256.h siphash.h chaos.h inflow.h \
  order.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h session.h \
  log.h path.h
-rx.o: rx.c rx.h blame.h frame.h order.h command.h digest.h leg.h auth.h \
- lock.h sha256.h siphash.h chaos.h inflow.h net.h lookup.h outflow.h \
- window.h ranges.h pulse.h tunnel.h wake.h log.h session.h events.h \
- options.h path.h
+rx.o: rx.c rx.h blame.h frame.h order.h sluice.h digest.h command.h leg.h \
+ auth.h lock.h sha256.h siphash.h chaos.h inflow.h net.h lookup.h \
+ outflow.h window.h ranges.h pulse.h tunnel.h wake.h log.h session.h \
+ events.h options.h path.h
 session.o: session.c session.h auth.h frame.h lock.h sha256.h siphash.h \
  chaos.h events.h net.h lookup.h leg.h inflow.h order.h outflow.h \
  window.h ranges.h pulse.h tunnel.h wake.h log.h options.h path.h \
- command.h entropy.h rx.h blame.h ssh.h orders.h tx.h worker.h
+ command.h entropy.h rx.h blame.h sluice.h digest.h ssh.h orders.h tx.h \
+ worker.h
 sha256.o: sha256.c sha256.h
 siphash.o: siphash.c sha256.h siphash.h
+sluice.o: sluice.c sluice.h digest.h spawn.h
 spawn.o: spawn.c spawn.h lock.h
 ssh.o: ssh.c ssh.h options.h orders.h wake.h entropy.h lock.h log.h net.h \
  lookup.h sha256.h spawn.h
 stats.o: stats.c stats.h blame.h frame.h leg.h auth.h lock.h sha256.h \
  siphash.h chaos.h inflow.h order.h net.h lookup.h outflow.h window.h \
  ranges.h pulse.h tunnel.h wake.h session.h events.h log.h options.h \
- path.h rx.h tx.h
+ path.h rx.h sluice.h digest.h tx.h
 tally.o: tally.c tally.h options.h stats.h blame.h frame.h leg.h auth.h \
  lock.h sha256.h siphash.h chaos.h inflow.h order.h net.h lookup.h \
  outflow.h window.h ranges.h pulse.h tunnel.h wake.h session.h events.h \
@@ -283,10 +282,10 @@ viamillipede.o: viamillipede.c auth.h frame.h lock.h sha256.h siphash.h \
  chaos.h command.h listener.h net.h lookup.h log.h monitor.h options.h \
  progress.h stats.h blame.h leg.h inflow.h order.h outflow.h window.h \
  ranges.h pulse.h tunnel.h wake.h session.h events.h path.h report.h rx.h \
- ssh.h orders.h tx.h worker.h
+ sluice.h digest.h ssh.h orders.h tx.h worker.h
 wake.o: wake.c wake.h
 window.o: window.c window.h frame.h ranges.h
 worker.o: worker.c worker.h frame.h leg.h auth.h lock.h sha256.h \
  siphash.h chaos.h inflow.h order.h net.h lookup.h outflow.h window.h \
- ranges.h pulse.h tunnel.h wake.h entropy.h log.h rx.h blame.h session.h \
- events.h options.h path.h tx.h
+ ranges.h pulse.h tunnel.h wake.h entropy.h log.h rx.h blame.h sluice.h \
+ digest.h session.h events.h options.h path.h tx.h

@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "crc32c.h"
 #include "leg.h"
 #include "lock.h"
 #include "log.h"
@@ -29,9 +30,18 @@ inflow_init(struct inflow *in)
 	in->stage = INFLOW_HEADER;
 	in->have = 0;
 	in->buffer = NULL;
+	in->sluice = NULL;
+	in->narrow = false;
 	in->full_ns = 0;
 	in->taken = 0;
 	in->told = 0;
+}
+
+static void
+sluice_leave(struct leg *leg)
+{
+	leg->in.sluice = NULL;
+	rx_sluice_leave(leg->rx);
 }
 
 void
@@ -42,6 +52,10 @@ inflow_stop(struct leg *leg)
 	if (leg->rx == NULL)
 		return;
 	rx_leave(leg->rx, leg);
+	if (in->sluice != NULL) {
+		sluice_drop(in->sluice);
+		sluice_leave(leg);
+	}
 	if (in->buffer == NULL)
 		return;
 	/* What came without a check is good as far as it goes. */
@@ -116,15 +130,12 @@ frame_done(struct leg *leg)
 	worker_chaos(leg);
 }
 
-/* The way from in->seq on; called anew when the way changes in mid-frame. */
+/* From in->seq on. */
 static enum inflow_result
-choose(struct leg *leg, bool direct)
+go(struct leg *leg, enum order_way way)
 {
 	struct inflow *in = &leg->in;
-	enum order_way way;
 
-	way = rx_begin(leg->rx, leg, in->seq, in->end, direct && !leg->checked &&
-	    !leg->keyed, &in->skip);
 	if (way == ORDER_KEEP) {
 		in->buffer = rx_buffer(leg->rx, (size_t)(in->end - in->seq));
 		if (in->buffer == NULL) {
@@ -138,6 +149,39 @@ choose(struct leg *leg, bool direct)
 	return INFLOW_MORE;
 }
 
+/* In which way, beside buffering, the octets can take their turn. */
+static enum rx_direct
+direct_way(const struct leg *leg)
+{
+	const struct inflow *in = &leg->in;
+
+	if (!leg->checked && !leg->keyed)
+		return RX_DIRECT;
+	return in->narrow || in->frame.length > SLUICE_MOST ? RX_BUFFERED : RX_SLUICED;
+}
+
+/* The way from in->seq on; called anew when the way changes in mid-frame. */
+static enum inflow_result
+choose(struct leg *leg, bool direct)
+{
+	struct inflow *in = &leg->in;
+	enum rx_direct how = direct ? direct_way(leg) : RX_BUFFERED;
+	enum order_way way = rx_begin(leg->rx, leg, in->seq, in->end, how, &in->skip);
+
+	if (way == ORDER_TURN && how == RX_SLUICED) {
+		in->sluice = rx_sluice(leg->rx);
+		in->check = 0;
+		in->sluiced = in->sum;
+		in->right = false;
+		if (!sluice_open(in->sluice)) {
+			rx_leave(leg->rx, leg);
+			sluice_leave(leg);
+			way = rx_begin(leg->rx, leg, in->seq, in->end, RX_BUFFERED, &in->skip);
+		}
+	}
+	return go(leg, way);
+}
+
 /* A MAC or a check that differs: the leg ends, and what it held goes again. */
 static enum inflow_result
 spoilt(struct leg *leg, const char *text, const char **why)
@@ -146,6 +190,14 @@ spoilt(struct leg *leg, const char *text, const char **why)
 		rx_spoilt(leg->rx);
 	*why = text;
 	return INFLOW_BROKEN;
+}
+
+/* Checks and keys: whether a fault is to be found in this frame. */
+static bool
+corrupt(struct leg *leg, size_t *bit)
+{
+	return (leg->checked || leg->keyed) &&
+	    chaos_corrupt(&leg->chaos, leg->in.frame.length, bit);
 }
 
 /* With a key: whether the frame is the peer's, and the one that is due. */
@@ -165,7 +217,7 @@ keep_done(struct leg *leg, const char **why)
 	const char *wrong = NULL;
 	size_t bit;
 
-	if ((leg->checked || leg->keyed) && chaos_corrupt(&leg->chaos, in->frame.length, &bit))
+	if (corrupt(leg, &bit))
 		buffer->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	if (leg->keyed && !genuine(leg, buffer->data, in->frame.length, in->mac))
 		wrong = "a frame's MAC differs";
@@ -242,7 +294,7 @@ read_on(struct leg *leg, size_t rest, const char **why)
 	part = less(n, mac);
 	in->mac_have += part;
 	in->have = n - part;
-	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
+	return in->seq == in->end && in->sluice == NULL ? payload_done(leg, why) : INFLOW_MORE;
 }
 
 static enum inflow_result
@@ -260,6 +312,190 @@ read_void(struct leg *leg, const char **why)
 	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
 }
 
+/* The consumer takes nothing; false when it has not for so long that it is not waited for. */
+static bool
+consumer_full(struct leg *leg)
+{
+	struct inflow *in = &leg->in;
+	uint64_t now = clock_now_ns();
+
+	if (in->full_ns == 0) {
+		in->full_ns = now;
+		rx_full(leg->rx);
+	}
+	return now - in->full_ns < INFLOW_FULL_NS;
+}
+
+/* The sluice */
+
+/*
+ * What the sluice holds of the frame, which is not yet known to be right, takes
+ * another way: the turn was lost, or the pipes are too small.
+ */
+static enum inflow_result
+unsluice(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+	uint64_t seq = in->seq;
+
+	rx_leave(leg->rx, leg);
+	in->seq = in->frame.seq;
+	go(leg, rx_begin(leg->rx, leg, in->seq, in->end, RX_BUFFERED, &in->skip));
+	in->seq = seq;
+	if (in->way == ORDER_VOID) {
+		in->sum = in->sluiced;
+		if (!leg->keyed)
+			rx_voided(leg->rx, leg, seq - in->frame.seq);
+		sluice_drop(in->sluice);
+	} else if (!sluice_take(in->sluice, in->buffer->data)) {
+		errno = EIO;
+		return INFLOW_FAILED;
+	}
+	sluice_leave(leg);
+	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
+}
+
+/* Nothing comes just now.  The turn may be lost meanwhile to a leg that has a copy. */
+static enum inflow_result
+sluice_idle(struct leg *leg, const char **why)
+{
+	return rx_wait(leg->rx, leg) ? INFLOW_EMPTY : unsluice(leg, why);
+}
+
+static enum inflow_result
+sluice_more(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+	size_t n = chaos_length(&leg->chaos, (size_t)(in->end - in->seq));
+	ssize_t got;
+
+	do
+		got = sluice_fill(in->sluice, leg->fd, n);
+	while (got == -1 && errno == EINTR);
+	if (got == 0)
+		return INFLOW_END;
+	if (got == -1)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? sluice_idle(leg, why) : INFLOW_FAILED;
+	n = (size_t)got;
+	if (leg->checked) {
+		in->check = crc32c(in->check, in->sluice->octets, n);
+		digest_add(&in->sluice->digest, in->sluice->octets, n);
+	}
+	if (leg->keyed)
+		siphash_add(&in->sluiced, in->sluice->octets, n);
+	in->seq += n;
+	in->taken += n;
+	pulse_moved(&leg->pulse, clock_now_ns());
+	in->narrow = in->sluice->spilt > 0;
+	return in->narrow ? unsluice(leg, why) : INFLOW_MORE;
+}
+
+/* All of the frame is here. */
+static enum inflow_result
+sluice_judge(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+	const char *wrong = NULL;
+	size_t bit;
+
+	if (corrupt(leg, &bit)) {
+		in->check ^= 1;
+		in->mac[0] ^= 1;
+	}
+	if (leg->keyed && !auth_frame_good(&in->sluiced, in->mac))
+		wrong = "a frame's MAC differs";
+	else if (leg->checked && in->check != in->frame.check)
+		wrong = "a payload's check differs";
+	if (wrong != NULL)
+		return spoilt(leg, wrong, why);
+	rx_sluice_right(leg->rx, in->end);
+	in->right = true;
+	return INFLOW_MORE;
+}
+
+static enum inflow_result
+sluice_done(struct leg *leg)
+{
+	rx_leave(leg->rx, leg);
+	sluice_leave(leg);
+	frame_done(leg);
+	return INFLOW_MORE;
+}
+
+/* The consumer takes no more: what it has not taken of a right frame is buffered. */
+static enum inflow_result
+sluice_store(struct leg *leg)
+{
+	struct inflow *in = &leg->in;
+	size_t rest = in->sluice->held;
+	struct order_buffer *buffer = rx_buffer(leg->rx, rest);
+
+	if (buffer == NULL) {
+		rx_fail_memory(leg->rx);
+		sluice_drop(in->sluice);
+		return sluice_done(leg);
+	}
+	if (!sluice_take(in->sluice, buffer->data)) {
+		rx_buffer_drop(leg->rx, buffer);
+		errno = EIO;
+		return INFLOW_FAILED;
+	}
+	rx_leave(leg->rx, leg);
+	rx_store(leg->rx, leg, in->end - rest, in->end, buffer);
+	return sluice_done(leg);
+}
+
+static enum inflow_result
+sluice_pass_on(struct leg *leg)
+{
+	struct inflow *in = &leg->in;
+	ssize_t put;
+
+	do
+		put = sluice_pass(in->sluice, rx_output(leg->rx));
+	while (put == -1 && errno == EINTR);
+	if (put > 0) {
+		in->full_ns = 0;
+		rx_moved(leg->rx, leg, (uint64_t)put);
+		return in->sluice->held == 0 ? sluice_done(leg) : INFLOW_MORE;
+	}
+	if (put == -1 && (errno == EAGAIN || errno == EWOULDBLOCK) && consumer_full(leg))
+		return INFLOW_OUTPUT;
+	if (put == -1 && errno == EPIPE)
+		rx_fail_consumer(leg->rx);
+	else if (put == -1 && (errno == EINVAL || errno == ENOSYS))
+		rx_indirect(leg->rx);
+	return sluice_store(leg);
+}
+
+/* The frame's MAC, and with it the next header. */
+static enum inflow_result
+sluice_mac(struct leg *leg, const char **why)
+{
+	enum inflow_result result = read_on(leg, 0, why);
+
+	return result == INFLOW_EMPTY ? sluice_idle(leg, why) : result;
+}
+
+static enum inflow_result
+read_sluice(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+
+	/* The turn may have been lost while the leg slept, or all was stopped. */
+	if (!rx_resume(leg->rx, leg))
+		return in->right ? sluice_store(leg) : unsluice(leg, why);
+	if (in->right)
+		return sluice_pass_on(leg);
+	if (in->seq < in->end)
+		return sluice_more(leg, why);
+	if (leg->keyed && in->mac_have < FRAME_MAC)
+		return sluice_mac(leg, why);
+	return sluice_judge(leg, why);
+}
+
+/* The turn */
+
 /*
  * Nothing moved: either the socket is empty, or the consumer is full.  The
  * turn may be lost meanwhile to a leg that has a copy.
@@ -267,21 +503,13 @@ read_void(struct leg *leg, const char **why)
 static enum inflow_result
 turn_idle(struct leg *leg)
 {
-	struct inflow *in = &leg->in;
-	uint64_t now;
-
 	if (!net_readable(leg->fd)) {
-		in->full_ns = 0;
+		leg->in.full_ns = 0;
 		if (!rx_wait(leg->rx, leg))
 			return choose(leg, true);
 		return INFLOW_EMPTY;
 	}
-	now = clock_now_ns();
-	if (in->full_ns == 0) {
-		in->full_ns = now;
-		rx_full(leg->rx);
-	}
-	if (now - in->full_ns < INFLOW_FULL_NS)
+	if (consumer_full(leg))
 		return INFLOW_OUTPUT;
 	rx_leave(leg->rx, leg);
 	return choose(leg, false);
@@ -367,7 +595,7 @@ read_data(struct leg *leg, const char **why)
 {
 	switch (leg->in.way) {
 	case ORDER_TURN:
-		return read_turn(leg);
+		return leg->in.sluice != NULL ? read_sluice(leg, why) : read_turn(leg);
 	case ORDER_SOON:
 		if (clock_now_ns() >= leg->in.soon_ns)
 			return choose(leg, false);

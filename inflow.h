@@ -4,7 +4,9 @@
  * Cuts them into frames and gives the payload of a frame of the stream the way
  * that rx.c grants: straight to the consumer, into a buffer, or nowhere (see
  * order.h).  Control frames go to worker_control.  With a key both happen after
- * the frame's MAC was found right, so what is of the stream is always buffered.
+ * the frame's MAC was found right; so, and likewise with checks, what is of the
+ * stream waits for that in a buffer, or in the sluice (sluice.h) instead of
+ * going straight to the consumer.
  * All of it is done by the leg's thread with no lock held; nothing blocks.
  *
  * A socket is never left unread for the consumer's sake: when the consumer
@@ -42,6 +44,11 @@ struct inflow {
 	uint64_t seq;			/* stream offset of the next octet */
 	uint64_t end;			/* of this frame */
 	uint64_t skip;			/* ORDER_TURN: octets to throw away first */
+	struct sluice *sluice;		/* ORDER_TURN: the frame waits there for its check */
+	uint32_t check;			/* of what came into the sluice */
+	struct siphash sluiced;		/* with a key: likewise the MAC so far */
+	bool right;			/* it was found right, and passes on */
+	bool narrow;			/* the sluice does not hold this leg's frames */
 	struct order_buffer *buffer;	/* ORDER_KEEP: owned */
 	uint64_t begin;			/* stream offset of buffer->data */
 	uint64_t soon_ns;		/* ORDER_SOON: until when */

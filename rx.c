@@ -61,7 +61,7 @@ struct pooled {
 	uint8_t octets[];
 };
 
-/* [I] immutable, [w] under lock, [a] atomic, [t] the writer only. */
+/* [I] immutable, [w] under lock, [a] atomic. */
 struct rx {
 	struct session *session;	/* [I] */
 	struct command *command;	/* [I] the consumer, or NULL */
@@ -99,7 +99,10 @@ struct rx {
 	size_t pool_octets;		/* [w] */
 	size_t live;			/* [w] octets of buffers in use */
 	size_t slack;			/* [w] */
-	struct digest digest;		/* [t] */
+	bool sluiced;			/* [w] a leg has the sluice */
+	struct sluice sluice;		/* that leg's */
+	struct digest digest;		/* of who has the turn */
+	uint64_t digested;		/* likewise: octets of the stream in it */
 };
 
 /* Buffers */
@@ -183,6 +186,7 @@ rx_new(struct session *session, int fd)
 	lock_init(&rx->lock);
 	lock_cond_init(&rx->work);
 	order_init(&rx->order, 1u << 20);
+	sluice_init(&rx->sluice);
 	digest_init(&rx->digest);
 	return rx;
 }
@@ -406,8 +410,32 @@ rx_admit(struct rx *rx, uint64_t seq, uint32_t length)
 	return why;
 }
 
+/* A check is of the whole frame, so all of it goes through the sluice. */
+static bool
+direct_locked(const struct rx *rx, uint64_t seq, enum rx_direct direct)
+{
+	return rx->direct && (direct == RX_DIRECT ||
+	    (direct == RX_SLUICED && !rx->sluiced && !rx->sluice.broken &&
+	    seq >= rx->order.cursor));
+}
+
+/*
+ * The leg that has just got the turn gets the sluice, unless a leg that died
+ * before it passed on all of a right frame has left the digest ahead.
+ */
+static bool
+sluice_locked(struct rx *rx)
+{
+	if (rx->checked && rx->digested != rx->order.cursor)
+		return false;
+	rx->sluiced = true;
+	rx->sluice.digest = rx->digest;
+	return true;
+}
+
 enum order_way
-rx_begin(struct rx *rx, struct leg *leg, uint64_t seq, uint64_t end, bool direct, uint64_t *skip)
+rx_begin(struct rx *rx, struct leg *leg, uint64_t seq, uint64_t end, enum rx_direct direct,
+    uint64_t *skip)
 {
 	enum order_way way = ORDER_VOID;
 
@@ -415,7 +443,11 @@ rx_begin(struct rx *rx, struct leg *leg, uint64_t seq, uint64_t end, bool direct
 	lock_take(&rx->lock);
 	if (!rx->stopped) {
 		way = order_begin(&rx->order, (int)leg->number, seq, end,
-		    direct && rx->direct);
+		    direct_locked(rx, seq, direct));
+		if (way == ORDER_TURN && direct == RX_SLUICED && !sluice_locked(rx)) {
+			order_leave(&rx->order, (int)leg->number);
+			way = order_begin(&rx->order, (int)leg->number, seq, end, false);
+		}
 		if (way == ORDER_TURN)
 			*skip = rx->order.cursor - seq;
 		if (way == ORDER_SOON)
@@ -485,6 +517,28 @@ rx_leave(struct rx *rx, struct leg *leg)
 	lock_drop(&rx->lock);
 	if (soon != NULL && soon != leg)
 		wake_signal(&soon->wake);
+}
+
+struct sluice *
+rx_sluice(struct rx *rx)
+{
+	return &rx->sluice;
+}
+
+/* Called under the turn: then the digest is the leg's. */
+void
+rx_sluice_right(struct rx *rx, uint64_t end)
+{
+	rx->digest = rx->sluice.digest;
+	rx->digested = end;
+}
+
+void
+rx_sluice_leave(struct rx *rx)
+{
+	lock_take(&rx->lock);
+	rx->sluiced = false;
+	lock_drop(&rx->lock);
 }
 
 int
@@ -898,14 +952,19 @@ fill(struct iovec *iov, const struct order_piece *piece, size_t count)
 	return used;
 }
 
+/* n octets from seq on; the first of them may be in the digest since they were checked. */
 static void
-digest_written(struct rx *rx, const struct iovec *iov, size_t n)
+digest_written(struct rx *rx, uint64_t seq, const struct iovec *iov, size_t n)
 {
-	size_t part;
+	size_t part, old;
 
-	for (; n > 0; iov++, n -= part) {
+	for (; n > 0; iov++, n -= part, seq += part) {
 		part = iov->iov_len < n ? iov->iov_len : n;
-		digest_add(&rx->digest, iov->iov_base, part);
+		if (seq + part <= rx->digested)
+			continue;
+		old = seq < rx->digested ? (size_t)(rx->digested - seq) : 0;
+		digest_add(&rx->digest, (const uint8_t *)iov->iov_base + old, part - old);
+		rx->digested = seq + part;
 	}
 }
 
@@ -918,7 +977,7 @@ write_pieces(struct rx *rx, const struct order_piece *piece, size_t count)
 	ssize_t put = write_some(rx, iov, n);
 
 	if (put > 0 && rx->checked)
-		digest_written(rx, iov, (size_t)put);
+		digest_written(rx, piece[0].seq, iov, (size_t)put);
 	return put;
 }
 

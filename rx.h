@@ -17,6 +17,7 @@
 #include "blame.h"
 #include "frame.h"
 #include "order.h"
+#include "sluice.h"
 
 struct leg;
 struct rx;
@@ -40,13 +41,27 @@ void rx_part(struct rx *rx, struct leg *leg);
 /* May this frame be?  NULL, or what the peer did wrong. */
 const char *rx_admit(struct rx *rx, uint64_t seq, uint32_t length);
 
+enum rx_direct {
+	RX_BUFFERED,		/* not by the leg */
+	RX_DIRECT,		/* while they arrive */
+	RX_SLUICED		/* when the whole frame was found right */
+};
+
 /*
- * The way for the octets [seq, end) of a leg's frame; see order.h.  *skip is
- * what ORDER_TURN is to throw away first.  After ORDER_SOON the leg is woken
- * when the turn is free.
+ * The way for the octets [seq, end) of a leg's frame; see order.h.  `direct'
+ * says how the leg can move them to the consumer.  *skip is what ORDER_TURN is
+ * to throw away first.  After ORDER_SOON the leg is woken when the turn is free.
  */
-enum order_way rx_begin(struct rx *rx, struct leg *leg, uint64_t seq, uint64_t end, bool direct,
-    uint64_t *skip);
+enum order_way rx_begin(struct rx *rx, struct leg *leg, uint64_t seq, uint64_t end,
+    enum rx_direct direct, uint64_t *skip);
+/*
+ * With RX_SLUICED and ORDER_TURN the leg has the sluice, also after it lost the
+ * turn, until it leaves it; its digest is that of all before seq.
+ */
+struct sluice *rx_sluice(struct rx *rx);
+/* Under the turn: the frame was found right, so the digest is the stream's. */
+void rx_sluice_right(struct rx *rx, uint64_t end);
+void rx_sluice_leave(struct rx *rx);
 /*
  * Under the turn: n octets were moved to rx_output.  order_wait and so on;
  * rx_resume is asked before each move, and also takes the turn away when all is

@@ -279,6 +279,17 @@ splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t n, unsigned fl
 	return REAL(splice)(from, from_at, to, to_at, n, flags);
 }
 
+ssize_t
+tee(int from, int to, size_t n, unsigned flags)
+{
+	if (now("tee", HERE, can(from, n))) {
+		if (!cut_short)
+			FAIL(-1);
+		n = 1;
+	}
+	return REAL(tee)(from, to, n, flags);
+}
+
 /* Descriptors */
 
 int

@@ -10,6 +10,7 @@
 #define fstat		world_fstat
 #define ioctl		world_ioctl
 #define nanosleep	world_nanosleep
+#define pipe(fd)	world_pipe(fd)
 #define poll		world_poll
 #define read		world_read
 #define recv		world_recv
@@ -18,4 +19,5 @@
 #define sendmsg		world_sendmsg
 #define shutdown	world_shutdown
 #define splice		world_splice
+#define tee		world_tee
 #define writev		world_writev

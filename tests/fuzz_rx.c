@@ -27,6 +27,7 @@ void
 inside_rx_free(struct rx *rx)
 {
 	order_free(&rx->order);
+	sluice_free(&rx->sluice);
 	while (rx->pooled > 0)
 		pooled_free(rx->pool[--rx->pooled]);
 	free(rx);

@@ -42,6 +42,11 @@ static struct thread {
 	void *argument;
 } thread[THREADS];
 static unsigned threads;
+static struct pipe {
+	bool open;
+	uint8_t octets[STORE];
+	size_t at, have;
+} pipes[WORLD_PIPES];
 static jmp_buf *parked;		/* of the thread that runs */
 
 void
@@ -74,6 +79,8 @@ world_reset(void)
 	world.accept = NULL;
 	world.dial = NULL;
 	threads = 0;
+	for (n = 0; n < WORLD_PIPES; n++)
+		pipes[n].open = false;
 }
 
 /* Connections */
@@ -265,9 +272,91 @@ shutdown(int fd, int how)
 	return 0;
 }
 
+/* Pipes */
+
+static bool
+is_pipe(int fd)
+{
+	return fd >= WORLD_PIPE && fd < WORLD_PIPE + 2 * WORLD_PIPES;
+}
+
+/* end 0 is where it is read, 1 where it is written. */
+static struct pipe *
+pipe_at(int fd, int end)
+{
+	struct pipe *p = &pipes[(fd - WORLD_PIPE) / 2];
+
+	MUST(is_pipe(fd) && (fd - WORLD_PIPE) % 2 == end && p->open);
+	return p;
+}
+
+int
+pipe(int fd[2])
+{
+	int i;
+
+	for (i = 0; i < WORLD_PIPES && pipes[i].open; i++)
+		;
+	MUST(i < WORLD_PIPES);
+	pipes[i].open = true;
+	pipes[i].at = pipes[i].have = 0;
+	fd[0] = WORLD_PIPE + 2 * i;
+	fd[1] = fd[0] + 1;
+	return 0;
+}
+
+/* How many of n octets it takes; pieces that are small let it take few. */
+static size_t
+pipe_room(const struct pipe *p, size_t n)
+{
+	size_t most = world.output_piece < STORE / 64 ? world.output_piece * 64 : STORE;
+	size_t here = p->have - p->at;
+
+	if (here >= most)
+		return 0;
+	return n < most - here ? n : most - here;
+}
+
+static void
+pipe_put(struct pipe *p, const uint8_t *octets, size_t n)
+{
+	if (n > STORE - p->have) {
+		memmove(p->octets, p->octets + p->at, p->have - p->at);
+		p->have -= p->at;
+		p->at = 0;
+	}
+	memcpy(p->octets + p->have, octets, n);
+	p->have += n;
+}
+
+#ifdef SPLICE_F_MOVE
+ssize_t
+tee(int from, int to, size_t n, unsigned flags)
+{
+	const struct pipe *p = pipe_at(from, 0);
+	struct pipe *q = pipe_at(to, 1);
+
+	(void)flags;
+	if (n > p->have - p->at)
+		n = p->have - p->at;
+	n = pipe_room(q, n);
+	if (n == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	pipe_put(q, p->octets + p->at, n);
+	return (ssize_t)n;
+}
+#endif
+
 int
 close(int fd)
 {
+	if (is_pipe(fd)) {
+		if ((fd - WORLD_PIPE) % 2 == 1)
+			pipe_at(fd, 1)->open = false;
+		return 0;
+	}
 	if (fd == WORLD_OUTPUT) {
 		MUST(world.output_open);
 		world.output_open = false;
@@ -334,6 +423,30 @@ writev(int fd, const struct iovec *iov, int count)
 }
 
 #ifdef SPLICE_F_MOVE
+static ssize_t
+splice_in(int from, int to, size_t n)
+{
+	const uint8_t *octets = NULL;
+	ssize_t got = come(world_at(from), n, &octets);
+
+	if (got > 0)
+		pipe_put(pipe_at(to, 1), octets, (size_t)got);
+	return got;
+}
+
+static ssize_t
+splice_out(int from, size_t n)
+{
+	struct pipe *p = pipe_at(from, 0);
+	ssize_t most = write_most(n < p->have - p->at ? n : p->have - p->at);
+
+	if (most > 0) {
+		write_out(p->octets + p->at, (size_t)most);
+		p->at += (size_t)most;
+	}
+	return most;
+}
+
 ssize_t
 splice(int from, loff_t *from_at, int to, loff_t *to_at, size_t n, unsigned flags)
 {
@@ -341,7 +454,12 @@ splice(int from, loff_t *from_at, int to, loff_t *to_at, size_t n, unsigned flag
 	ssize_t most, got;
 
 	(void)flags;
-	MUST(to == WORLD_OUTPUT && from_at == NULL && to_at == NULL);
+	MUST(from_at == NULL && to_at == NULL && n > 0);
+	if (is_pipe(to))
+		return splice_in(from, to, n);
+	MUST(to == WORLD_OUTPUT);
+	if (is_pipe(from))
+		return splice_out(from, n);
 	if (!world.pipe) {
 		errno = EINVAL;
 		return -1;
@@ -388,15 +506,35 @@ fstat(int fd, struct stat *st)
 int
 fcntl(int fd, int command, ...)
 {
+	int size = 0;
+#ifdef F_SETPIPE_SZ
+	va_list ap;
+
+	va_start(ap, command);
+	if (command == F_SETPIPE_SZ)
+		size = va_arg(ap, int);
+	va_end(ap);
+#endif
 	(void)fd;
 	(void)command;
-	return 0;
+	return size;
 }
 
-/* Standard input */
+/* Standard input, and pipes */
 
-ssize_t
-read(int fd, void *to, size_t n)
+static ssize_t
+read_pipe(struct pipe *p, void *to, size_t n)
+{
+	if (n > p->have - p->at)
+		n = p->have - p->at;
+	MUST(n > 0);
+	memcpy(to, p->octets + p->at, n);
+	p->at += n;
+	return (ssize_t)n;
+}
+
+static ssize_t
+read_source(int fd, void *to, size_t n)
 {
 	uint64_t left = world.source_have - world.source_at;
 
@@ -415,6 +553,14 @@ read(int fd, void *to, size_t n)
 		world.read(to, world.source_at, n);
 	world.source_at += n;
 	return (ssize_t)n;
+}
+
+ssize_t
+read(int fd, void *to, size_t n)
+{
+	if (is_pipe(fd))
+		return read_pipe(pipe_at(fd, 0), to, n);
+	return read_source(fd, to, n);
 }
 
 /* Waiting */

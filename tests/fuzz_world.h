@@ -29,6 +29,8 @@
 #define WORLD_FIRST	100	/* descriptor of connection 0 */
 #define WORLD_OUTPUT	90	/* standard output of a receiver */
 #define WORLD_SOURCE	91	/* standard input of a sender */
+#define WORLD_PIPES	2	/* those of a receiver's own: its sluice */
+#define WORLD_PIPE	80	/* where the first is read; then where it is written */
 
 /* A connection as the product's end sees it. */
 struct world_conn {

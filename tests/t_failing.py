@@ -55,6 +55,7 @@ FAULTS = {
     "recv": AGAIN + ["ECONNRESET", "ETIMEDOUT", "ENOMEM"],
     "recvmsg": AGAIN + ["ECONNRESET", "ETIMEDOUT", "ENOMEM"],
     "splice": AGAIN + ["ECONNRESET", "ETIMEDOUT", "ENOMEM", "EINVAL", "EPIPE"],
+    "tee": AGAIN + ["EINVAL", "ENOMEM"],
     "poll": ["EINTR", "EAGAIN", "ENOMEM"],
     "accept": ["EINTR", "EAGAIN", "ECONNABORTED", "EMFILE", "ENFILE", "ENOBUFS",
                "ENOMEM", "EPROTO"],

@@ -5,6 +5,9 @@ usage: t_peer.py sender PORT BYTES SEED    to an rx: breaks every rule on its
        t_peer.py shuffle PORT BYTES SEED   to an rx: breaks no rule, but sends
                                            everything in overlapping pieces, out
                                            of order, twice, on three legs
+       t_peer.py sluice PORT SEED          to an rx: frames with checks that stop in
+                                           the middle, come twice, in overlapping
+                                           parts, octet by octet, or spoilt
        t_peer.py farewell PORT KIND        to an rx: ends the stream wrongly
        t_peer.py receiver KIND             to a tx: listens (says where), breaks
                                            one rule, then fails the session
@@ -93,6 +96,41 @@ def heartbeat(counter):
 
 def failure(reason, text):
     return control(FAIL, struct.pack(">HH", reason, 0) + text)
+
+
+def xxh64(data):
+    """As published, with seed 0."""
+    prime = (0x9e3779b185ebca87, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9,
+             0x85ebca77c2b2ae63, 0x27d4eb2f165667c5)
+    full = (1 << 64) - 1
+
+    def turn(v, bits):
+        return (v << bits | v >> 64 - bits) & full
+
+    def mix(lane, word):
+        return turn(lane + word * prime[1] & full, 31) * prime[0] & full
+
+    lanes = [prime[0] + prime[1] & full, prime[1], 0, -prime[0] & full]
+    whole = len(data) // 32 * 32
+    for words in struct.iter_unpack("<4Q", data[:whole]):
+        lanes = [mix(*pair) for pair in zip(lanes, words)]
+    h = prime[4]
+    if whole:
+        h = sum(map(turn, lanes, (1, 7, 12, 18))) & full
+        for lane in lanes:
+            h = (h ^ mix(0, lane)) * prime[0] + prime[3] & full
+    h, rest = h + len(data) & full, data[whole:]
+    while len(rest) >= 8:
+        word, rest = struct.unpack("<Q", rest[:8])[0], rest[8:]
+        h = turn(h ^ mix(0, word), 27) * prime[0] + prime[3] & full
+    if len(rest) >= 4:
+        word, rest = struct.unpack("<I", rest[:4])[0], rest[4:]
+        h = turn(h ^ word * prime[0] & full, 23) * prime[1] + prime[2] & full
+    for octet in rest:
+        h = turn(h ^ octet * prime[4] & full, 11) * prime[0] & full
+    h = (h ^ h >> 33) * prime[1] & full
+    h = (h ^ h >> 29) * prime[2] & full
+    return h ^ h >> 32
 
 
 class Leg:
@@ -393,6 +431,73 @@ def run_shuffle(port, total, seed):
     sender.end(legs[0])
 
 
+def checked(sender, begin, end, spoil=0):
+    payload = sender.stream[begin:end]
+    return header(DATA, len(payload), begin, CHECKED,
+                  crc32c(payload) ^ spoil) + payload
+
+
+def await_delivered(leg, to):
+    while struct.unpack(">Q", leg.await_frame(STATUS)[1][:8])[0] < to:
+        pass
+
+
+def run_sluice(port, seed):
+    size, frames = 40000, 6
+    sender = Sender(port, size * frames, seed)
+    known = dict(required=1, known=1)
+    a, b = sender.up(0, **known), sender.up(1, **known)
+    half = HEADER + size // 2
+    frame = checked(sender, 0, size)
+    a.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    # It stops; all of it comes elsewhere; then the rest is of no use.
+    a.send(frame[:half])
+    time.sleep(0.2)
+    b.send(frame)
+    await_delivered(b, size)
+    a.send(frame[half:])
+    # It stops; only its begin comes elsewhere; then the rest is of use.
+    frame = checked(sender, size, 2 * size)
+    a.send(frame[:half])
+    time.sleep(0.2)
+    b.send(checked(sender, size, size + 5000))
+    await_delivered(b, size + 5000)
+    a.send(frame[half:])
+    await_delivered(a, 2 * size)
+    # So many small pieces that they do not find room.
+    frame = checked(sender, 2 * size, 3 * size)
+    for i in range(600):
+        a.send(frame[i:i + 1])
+        time.sleep(0.0005)
+    a.send(frame[600:])
+    await_delivered(a, 3 * size)
+    # Its last octet comes late.
+    frame = checked(sender, 3 * size, 4 * size)
+    b.send(frame[:-1])
+    time.sleep(0.2)
+    b.send(frame[-1:])
+    await_delivered(b, 4 * size)
+    # It is spoilt: that costs the leg, and nothing of it is written.
+    b.send(checked(sender, 4 * size, 5 * size, spoil=1))
+    if not b.await_close():
+        sys.exit("a spoilt payload did not cost the leg")
+    # Its leg dies in the middle.
+    frame = checked(sender, 4 * size, 5 * size)
+    a.send(frame[:half])
+    time.sleep(0.2)
+    a.socket.close()
+    a = sender.up(2, **known)
+    a.send(frame)
+    a.send(checked(sender, 5 * size, 6 * size))
+    a.send(control(FIN, struct.pack(">Q8x", xxh64(sender.stream)),
+                   sender.total))
+    a.await_frame(DONE)
+    a.send(control(BYE))
+    a.socket.shutdown(socket.SHUT_WR)
+    a.await_close()
+
+
 def run_farewell(port, kind):
     sender = Sender(port, 100000, 1)
     leg = sender.up(0, required=1 if kind == "digest" else 0)
@@ -495,6 +600,8 @@ def main():
         sys.exit(run_sender(*map(int, words)))
     elif kind == "shuffle":
         run_shuffle(*map(int, words))
+    elif kind == "sluice":
+        run_sluice(*map(int, words))
     elif kind == "farewell":
         run_farewell(int(words[0]), words[1])
     else:
