@@ -73,6 +73,8 @@ window_agree(struct window *w, uint64_t window, uint32_t frame)
 		w->frame = frame;
 	if (w->frame > w->window / 4)
 		w->frame = (uint32_t)(w->window / 4);
+	/* What is delivered + window at the begin: nobody need wait to hear of it. */
+	w->limit = w->window;
 	w->agreed = true;
 }
 

@@ -123,7 +123,10 @@ struct window_frame {
 int window_init(struct window *w, uint64_t window, uint64_t reach, uint32_t frame);
 void window_free(struct window *w);
 
-/* The handshake's result: both at most what window_init was given. */
+/*
+ * The handshake's result: both at most what window_init was given.  The credit
+ * is the window at first.
+ */
 void window_agree(struct window *w, uint64_t window, uint32_t frame);
 
 /*

@@ -114,13 +114,20 @@ make_pattern(void)
 
 /* What the product says */
 
+/* What was agreed on is the credit at the begin. */
+static uint64_t
+credit(void)
+{
+	return granted > session.window ? granted : session.window;
+}
+
 static void
 judge_data(const struct hearer *h)
 {
 	const struct frame *f = &h->frame;
 
 	MUST(session.tx != NULL);
-	MUST(f->seq + f->length <= granted && f->seq + f->length <= world.source_at);
+	MUST(f->seq + f->length <= credit() && f->seq + f->length <= world.source_at);
 	MUST(f->length <= session.frame);
 	MUST(((f->flags & FRAME_CHECKED) != 0) == session.checked);
 	MUST((f->flags & FRAME_CHECKED) == 0 ||
@@ -321,7 +328,7 @@ audit_tx(void)
 	const struct window *w = inside_tx_window(session.tx);
 
 	MUST_FIND_NOTHING(window_audit(w));
-	MUST(w->next <= granted || w->next == 0);
+	MUST(w->next <= credit());
 	if (session.verdict == VERDICT_DONE)
 		MUST(world.source_end && world.source_at == world.source_have && w->eof &&
 		    w->next == w->end && session.total == world.source_have);

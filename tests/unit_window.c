@@ -159,9 +159,9 @@ test_room(void)
 	window_agree(&w, 64 * KIB, 16 * KIB);
 	CHECK(w.end + source(MIB) == 64 * KIB);
 	CHECK(window_room(&w, &n) == NULL && n == 0);
-	CHECK(takes_nothing(0));
-	CHECK(delivered(0, 10) == NULL && window_ready(&w) == 10);
-	CHECK(takes(0, 4096, 0, 10) && takes_nothing(0));
+	/* Nobody need say that the window is free at the begin. */
+	CHECK(window_ready(&w) == 64 * KIB);
+	CHECK(takes(0, 10, 0, 10) && takes(0, 4096, 10, 4096));
 	/* What is acknowledged makes room, delivered or not. */
 	CHECK(received(0, 1, 10) == NULL && gain == 10);
 	CHECK(source(MIB) == 10);
@@ -275,22 +275,27 @@ test_charges(void)
 static void
 test_credit(void)
 {
+	uint64_t i;
+
 	open_window(64 * KIB, 10000);
 	CHECK(w.limit == 64 * KIB);	/* not more than was agreed */
 	window_free(&w);
 	CHECK(window_init(&w, 64 * KIB, 0, 10000) == 0);
 	window_agree(&w, 64 * KIB, 10000);
 	up(0, 1);
-	source(64 * KIB);
+	CHECK(source(64 * KIB) == 64 * KIB);
+	for (i = 0; i < 64 * KIB / 8192; i++)
+		CHECK(takes(0, 8192, i * 8192, 8192));
 	CHECK(takes_nothing(0));
-	CHECK(delivered(0, 100) == NULL);
-	CHECK(takes(0, 4096, 0, 100) && takes_nothing(0));
+	CHECK(delivered(10000, 64 * KIB + 100) == NULL && gain == 10000);
+	CHECK(source(10000) == 10000);
+	CHECK(takes(0, 4096, 64 * KIB, 100) && takes_nothing(0));
 	/* A limit that falls back is an old one. */
-	CHECK(delivered(0, 50) == NULL && takes_nothing(0));
-	CHECK(delivered(0, 101) == NULL && takes(0, 4096, 100, 1));
-	CHECK(delivered(101, 101) == NULL && gain == 101 && takes_nothing(0));
-	CHECK(delivered(50, FAR) == NULL && gain == 0 && w.delivered == 101);
-	CHECK(w.limit == 101 + 64 * KIB);
+	CHECK(delivered(10000, 50) == NULL && takes_nothing(0));
+	CHECK(delivered(10000, 64 * KIB + 101) == NULL);
+	CHECK(takes(0, 4096, 64 * KIB + 100, 1) && takes_nothing(0));
+	CHECK(delivered(5000, FAR) == NULL && gain == 0 && w.delivered == 10000);
+	CHECK(w.limit == 10000 + 64 * KIB);
 	window_free(&w);
 }
 
