@@ -12,18 +12,18 @@ PREFIX = /usr/local
 MANDIR = $(PREFIX)/share/man
 DESTDIR =
 
-OBJS = auth.o blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o \
-	inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o order.o \
-	orders.o outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o \
-	session.o sha256.o siphash.o sluice.o spawn.o ssh.o stats.o tally.o tune.o \
-	tunnel.o tx.o wake.o window.o worker.o viamillipede.o
+OBJS = auth.o blame.o chaos.o child.o command.o crc32c.o digest.o entropy.o events.o \
+	frame.o inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o \
+	order.o orders.o outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o \
+	session.o sha256.o siphash.o sluice.o ssh.o stats.o tally.o tune.o tunnel.o tx.o \
+	wake.o window.o worker.o viamillipede.o
 
 # What the unit tests link: everything but main.
-LIB = auth.o blame.o chaos.o command.o crc32c.o digest.o entropy.o events.o frame.o \
-	inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o order.o \
-	orders.o outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o \
-	session.o sha256.o siphash.o sluice.o spawn.o ssh.o stats.o tally.o tune.o \
-	tunnel.o tx.o wake.o window.o worker.o
+LIB = auth.o blame.o chaos.o child.o command.o crc32c.o digest.o entropy.o events.o \
+	frame.o inflow.o listener.o lock.o log.o lookup.o monitor.o net.o options.o \
+	order.o orders.o outflow.o pace.o path.o progress.o pulse.o ranges.o report.o rx.o \
+	session.o sha256.o siphash.o sluice.o ssh.o stats.o tally.o tune.o tunnel.o tx.o \
+	wake.o window.o worker.o
 
 UNITS = build/unit_auth build/unit_blame build/unit_chaos build/unit_command \
 	build/unit_crc32c build/unit_digest build/unit_events build/unit_frame build/unit_lock \
@@ -92,6 +92,9 @@ bench: viamillipede $(TOOLS)
 
 bench-wan: viamillipede $(TOOLS)
 	tests/bench_wan.py
+
+bench-ssh: viamillipede $(TOOLS)
+	tests/bench_ssh.sh
 
 clean:
 	rm -rf viamillipede *.o build
@@ -178,7 +181,7 @@ build/fuzz_text: $(TEXT) $(TEXT_H)
 WORLD = -include tests/fuzz_calls.h tests/fuzz_world.c tests/fuzz_listener.c tests/fuzz_rx.c \
 	tests/fuzz_tx.c tests/fuzz_worker.c auth.c blame.c chaos.c crc32c.c digest.c events.c \
 	frame.c inflow.c order.c outflow.c pace.c path.c pulse.c ranges.c session.c sha256.c \
-	siphash.c sluice.c tune.c window.c command.o options.o orders.o spawn.o ssh.o tunnel.o
+	siphash.c sluice.c tune.c window.c command.o options.o orders.o child.o ssh.o tunnel.o
 WORLD_H = tests/fuzz.h tests/fuzz_calls.h tests/fuzz_inside.h tests/fuzz_world.h \
 	tests/fuzz_world.c tests/fuzz_listener.c tests/fuzz_rx.c tests/fuzz_tx.c \
 	tests/fuzz_worker.c $(LIB)
@@ -209,7 +212,8 @@ build/bench_copy: tests/bench_copy.c
 auth.o: auth.c auth.h frame.h lock.h sha256.h siphash.h log.h
 blame.o: blame.c blame.h
 chaos.o: chaos.c chaos.h entropy.h log.h lock.h
-command.o: command.c command.h lock.h log.h spawn.h wake.h
+child.o: child.c child.h lock.h
+command.o: command.c command.h lock.h log.h child.h wake.h
 crc32c.o: crc32c.c crc32c.h
 digest.o: digest.c digest.h
 entropy.o: entropy.c entropy.h
@@ -230,7 +234,7 @@ monitor.o: monitor.c monitor.h lock.h options.h progress.h log.h stats.h \
  blame.h frame.h leg.h auth.h sha256.h siphash.h chaos.h inflow.h order.h \
  net.h lookup.h outflow.h window.h ranges.h pulse.h tunnel.h wake.h \
  session.h events.h path.h report.h tally.h
-net.o: net.c net.h lookup.h lock.h spawn.h
+net.o: net.c net.h lookup.h lock.h child.h
 options.o: options.c options.h
 order.o: order.c order.h
 orders.o: orders.c orders.h sha256.h
@@ -260,10 +264,9 @@ session.o: session.c session.h auth.h frame.h lock.h sha256.h siphash.h \
  worker.h
 sha256.o: sha256.c sha256.h
 siphash.o: siphash.c sha256.h siphash.h
-sluice.o: sluice.c sluice.h digest.h spawn.h
-spawn.o: spawn.c spawn.h lock.h
+sluice.o: sluice.c sluice.h digest.h child.h
 ssh.o: ssh.c ssh.h options.h orders.h wake.h entropy.h lock.h log.h net.h \
- lookup.h sha256.h spawn.h
+ lookup.h sha256.h child.h
 stats.o: stats.c stats.h blame.h frame.h leg.h auth.h lock.h sha256.h \
  siphash.h chaos.h inflow.h order.h net.h lookup.h outflow.h window.h \
  ranges.h pulse.h tunnel.h wake.h session.h events.h log.h options.h \
@@ -273,7 +276,7 @@ tally.o: tally.c tally.h options.h stats.h blame.h frame.h leg.h auth.h \
  outflow.h window.h ranges.h pulse.h tunnel.h wake.h session.h events.h \
  log.h path.h
 tune.o: tune.c tune.h
-tunnel.o: tunnel.c tunnel.h net.h lookup.h lock.h spawn.h
+tunnel.o: tunnel.c tunnel.h net.h lookup.h lock.h child.h
 tx.o: tx.c tx.h blame.h frame.h window.h ranges.h command.h digest.h \
  leg.h auth.h lock.h sha256.h siphash.h chaos.h inflow.h order.h net.h \
  lookup.h outflow.h pulse.h tunnel.h wake.h log.h pace.h session.h \

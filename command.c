@@ -22,7 +22,7 @@
 
 #include "lock.h"
 #include "log.h"
-#include "spawn.h"
+#include "child.h"
 #include "wake.h"
 
 #define SECOND		1000000000ULL
@@ -336,7 +336,7 @@ run(const struct command *c)
 	char *script[] = { (char *)(uintptr_t)SHELL, (char *)(uintptr_t)"-c",
 	    (char *)(uintptr_t)"--", c->argv[0], NULL };
 
-	return spawn(c->argv[1] != NULL ? c->argv : script, c->consumer ? c->theirs :
+	return child_start(c->argv[1] != NULL ? c->argv : script, c->consumer ? c->theirs :
 	    STDIN_FILENO, c->consumer ? STDOUT_FILENO : c->theirs, c->errors_theirs, true);
 }
 

@@ -27,7 +27,7 @@
 #endif
 
 #include "lock.h"
-#include "spawn.h"
+#include "child.h"
 
 #define NEXT_ADDRESS_MS	250	/* RFC 8305: Connection Attempt Delay */
 #define ATTEMPTS	16	/* connections that may be under way in one dial */
@@ -63,7 +63,7 @@ net_own(int fd)
 	return net_close_on_exec(fd);
 }
 
-/* What has just been made, under spawn_hold; -1 with errno, and then it is closed. */
+/* What has just been made, under child_hold; -1 with errno, and then it is closed. */
 static int
 owned(int fd)
 {
@@ -82,9 +82,9 @@ socket_new(int family)
 {
 	int fd;
 
-	spawn_hold();
+	child_hold();
 	fd = owned(socket(family, SOCK_STREAM, 0));
-	spawn_release();
+	child_release();
 	return fd;
 }
 
@@ -585,9 +585,9 @@ net_accept(int listener, char name[NET_NAME])
 	socklen_t len = sizeof(sa);
 	int fd;
 
-	spawn_hold();
+	child_hold();
 	fd = owned(accept(listener, (struct sockaddr *)&sa, &len));
-	spawn_release();
+	child_release();
 	if (fd == -1)
 		return -1;
 	net_prepare(fd);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "spawn.h"
+#include "child.h"
 
 #define FRONT	((int)(4 * SLUICE_PIECE))	/* capacities: small pieces waste some */
 #define BACK	((int)SLUICE_MOST)
@@ -52,12 +52,12 @@ make_pipe(int fd[2], int size)
 {
 	bool made;
 
-	spawn_hold();
+	child_hold();
 	made = pipe(fd) == 0;
 	if (made)
 		made = fcntl(fd[0], F_SETFD, FD_CLOEXEC) != -1 &&
 		    fcntl(fd[1], F_SETFD, FD_CLOEXEC) != -1;
-	spawn_release();
+	child_release();
 	return made && fcntl(fd[1], F_SETPIPE_SZ, size) >= size;
 }
 

@@ -19,7 +19,7 @@
 #include "log.h"
 #include "net.h"
 #include "sha256.h"
-#include "spawn.h"
+#include "child.h"
 
 #define NOISE_MOST	(1u << 20)	/* octets before the answer */
 #define LINE		1024
@@ -97,7 +97,7 @@ start_ssh(struct ssh *s, const struct options *o)
 		goto err2;
 	/* Who ignores this has no children to wait for. */
 	signal(SIGCHLD, SIG_DFL);
-	s->pid = spawn(argv, to[0], from[1], STDERR_FILENO, false);
+	s->pid = child_start(argv, to[0], from[1], STDERR_FILENO, false);
 	if (s->pid == -1)
 		goto err2;
 	close(to[0]);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "lock.h"
-#include "spawn.h"
+#include "child.h"
 
 #define LINE	1000	/* octets of a command line */
 #define SAID	1024	/* octets that are kept of what ssh says */
@@ -38,7 +38,7 @@ start_locked(char *const argv[], int end, int said)
 		errno = over ? ECANCELED : EAGAIN;
 		return -1;
 	}
-	running[i] = spawn(argv, end, end, said, true);
+	running[i] = child_start(argv, end, end, said, true);
 	if (running[i] != -1)
 		return running[i];
 	running[i] = 0;
@@ -118,9 +118,9 @@ tunnel_open(struct tunnel *t, const char *command, const char *host, const char 
 {
 	int pair[2], said[2], made, error;
 
-	spawn_hold();
+	child_hold();
 	made = make_ends(pair, said);
-	spawn_release();
+	child_release();
 	if (made == -1)
 		goto err0;
 	t->pid = start_ssh(command, host, address, port, pair[1], said[1]);

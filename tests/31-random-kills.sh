@@ -1,5 +1,6 @@
 #!/bin/sh
 # Goal: fault 2. Every 250 ms a random leg is reset, closed, or left half open.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Goal: fault 20. DONE is swallowed, with everything else that rx says on its
 # legs: tx dials anew and hears the verdict, and both end with status 0.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

@@ -3,6 +3,7 @@
 # other's. The sender's own machine takes and acknowledges everything at once there, so only
 # the receiver's word tells what has arrived: each tunnel gets its share, and
 # nothing waits long for the slow one.
+# waits
 # limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Goal: fault 9. A path of 1 kB/s beside one of 20 Mbit/s, preferred to it or
 # not, costs nearly nothing.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 # shellcheck source=tests/n_lab.sh

@@ -2,6 +2,7 @@
 # Goal: SIGUSR1 prints the table on either side, at once, in every state;
 # a thousand signals a second during a transfer change nothing about it, and
 # SIGTERM among them is not late. SIGUSR2 raises verbose, and past 20 it is 0.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

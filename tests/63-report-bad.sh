@@ -2,6 +2,7 @@
 # Goal: a report that cannot be opened is an error before anything is sent or
 # listened on; one that cannot be written later harms nothing; none is ever mixed
 # into the stream or written over the source.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

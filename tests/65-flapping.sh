@@ -1,6 +1,7 @@
 #!/bin/sh
 # Goal: legs that come and go a hundred times are told of with a bounded number
 # of lines, on both sides, and the rest is summed up; the counters are right.
+# waits
 # limit: 90
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

@@ -2,6 +2,7 @@
 # Goal: verbose, level by level: what each tells is what the manual says, and
 # what it must not tell is not there; times from 3 on; the stream is never
 # touched.
+# waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 

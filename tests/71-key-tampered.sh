@@ -2,6 +2,7 @@
 # Goal: with a key, a man in the middle who changes, drops, repeats, swaps or
 # forges a frame of any kind, in either direction, or changes a greeting, costs
 # a connection each time and nothing else: the bytes and both ends' 0 are right.
+# waits
 # limit: 150
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

@@ -3,6 +3,7 @@
 # snapshots arrive whole, pushed and pulled; the statuses of both sides and of the
 # command are right and each reason is printed once; what the command prints comes
 # back; words, ports and paths reach the side that they are for.
+# waits
 # limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

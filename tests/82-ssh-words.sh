@@ -3,6 +3,7 @@
 # other shell sees it; what is no host is refused before anything runs; noise before
 # the answer is passed over, an answer that is none is refused, nobody is waited
 # for longer than `wait`; each error names the cause and the cure.
+# waits
 # limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

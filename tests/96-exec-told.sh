@@ -1,6 +1,7 @@
 #!/bin/sh
 # Goal: whatever fails, a command is told by SIGTERM before its input ends, so
 # that it cannot take a cut stream for a whole one; and nothing of it is left.
+# waits
 # limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

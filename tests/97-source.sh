@@ -2,6 +2,7 @@
 # Goal: the stream is what a command writes that tx runs, and it is complete
 # only if that command says so: one that fails, at whatever point, fails both
 # sides, and the receiver's consumer never sees a clean end.
+# waits
 # limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

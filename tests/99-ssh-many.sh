@@ -2,6 +2,7 @@
 # Goal: transfers of nothing, one after the other and some at once, pushed, pulled
 # and failing, leave no process, descriptor, zombie or file on either side. How long
 # one takes, beside ssh alone, is printed.
+# waits
 # limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

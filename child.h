@@ -1,17 +1,17 @@
 /*
- * spawn: starting another program.
+ * child: starting another program.
  *
  * The child has the three descriptors and no other of ours (all else is
  * close-on-exec), no blocked signals, and the usual answer to those that we
  * treat in our own way.  Any thread may call; nothing here waits for a child.
  *
  * Few systems make a descriptor and its close-on-exec in one step.  Where that
- * takes two while other threads run, they stand between spawn_hold and
- * spawn_release, so that no child is started in between: one that inherited the
+ * takes two while other threads run, they stand between child_hold and
+ * child_release, so that no child is started in between: one that inherited the
  * other end of a connection would keep it open.
  */
-#ifndef SPAWN_H
-#define SPAWN_H
+#ifndef CHILD_H
+#define CHILD_H
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -22,10 +22,10 @@
  * otherwise it stays in ours.  The descriptors remain the caller's.  Its
  * process, which the caller has to wait for; or -1 with errno.
  */
-pid_t spawn(char *const argv[], int in, int out, int err, bool group);
+pid_t child_start(char *const argv[], int in, int out, int err, bool group);
 
 /* Around calls that do not block, and nothing else.  They leave errno alone. */
-void spawn_hold(void);
-void spawn_release(void);
+void child_hold(void);
+void child_release(void);
 
 #endif

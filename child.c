@@ -1,8 +1,8 @@
 /*
- * spawn: starting another program.  See spawn.h; runs in whichever thread
+ * child: starting another program.  See child.h; runs in whichever thread
  * calls it.
  */
-#include "spawn.h"
+#include "child.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -50,7 +50,7 @@ set_descriptors(posix_spawn_file_actions_t *actions, int in, int out, int err)
 }
 
 pid_t
-spawn(char *const argv[], int in, int out, int err, bool group)
+child_start(char *const argv[], int in, int out, int err, bool group)
 {
 	short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 	posix_spawn_file_actions_t actions;
@@ -85,7 +85,7 @@ err0:
 }
 
 void
-spawn_hold(void)
+child_hold(void)
 {
 	int error = errno;
 
@@ -94,7 +94,7 @@ spawn_hold(void)
 }
 
 void
-spawn_release(void)
+child_release(void)
 {
 	int error = errno;
 
