@@ -66,8 +66,8 @@ uint64_t ssh_gone_ns(const struct ssh *s);
 void ssh_hurry(struct ssh *s);
 
 /*
- * Once; later calls do nothing.  The session is over, or will never be: the rest is passed on, for as long as
- * somebody takes it, and ssh ends or is ended.
+ * Once; later calls do nothing.  The session is over, or will never be: the
+ * rest is passed on, for as long as somebody takes it, and ssh ends or is ended.
  */
 void ssh_end(struct ssh *s);
 

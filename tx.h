@@ -54,8 +54,8 @@ uint64_t tx_fin(struct tx *tx, struct fin *fin);
 const char *tx_status(struct tx *tx, struct leg *leg, const struct status *status);
 /*
  * How many legs each of `n' paths should have at least (0: it is not ours to
- * say); for a thread that ticks.  true: a number grew.  Legs that turn out not to be of use stay up, as
- * a reserve, without work.
+ * say); for a thread that ticks.  true: a number grew.  Legs that turn out not
+ * to be of use stay up, as a reserve, without work.
  */
 bool tx_tune(struct tx *tx, unsigned wanted[], unsigned n);
 

@@ -100,7 +100,7 @@ first()
 	ip netns exec "$NS_A" "$PY" -IS "$T/first.py" "$@"
 }
 
-for round in $(seq "$ROUNDS"); do
+for _ in $(seq "$ROUNDS"); do
 	# shellcheck disable=SC2086
 	note ssh_true_ms "$(first $SSH there true)"
 	note pull_ms "$(first "$V" ssh there source 'echo x; cat' sshcommand "$SSH" \
@@ -122,7 +122,7 @@ over_path()
 	    remote "$T/far" tunnel 2>"$T/sink"
 	note "tunnel_$1" "$(rate "$T/sink")"
 }
-for round in $(seq "$ROUNDS"); do
+for _ in $(seq "$ROUNDS"); do
 	for congestion in $CONGESTIONS; do
 		over_path "$congestion"
 	done
@@ -136,7 +136,7 @@ rm -f "$T/host_key"* "$T/user_key"* "$T/far"
 sshd_begin 127.0.0.1
 (umask 077; data 32 9 >"$T/key")
 octets=$((MIB * 1048576))
-for round in $(seq "$ROUNDS"); do
+for _ in $(seq "$ROUNDS"); do
 	"$BUILD/bench_source" $octets 2>"$T/source" | ours exec "$BUILD/bench_sink" 2>"$T/sink"
 	note push "$(rate "$T/sink")"
 	: >"$T/r.err"
@@ -167,9 +167,9 @@ source 'echo x'\`, beside the end of \`ssh there true\`.
 | figure | this | beside it | | target |
 |---|---:|---:|---:|---:|
 END
-row 'first octet of a pull; \`ssh there true\`; ms' pull_ms ssh_true_ms "$trips" '≤ 2'
+row "first octet of a pull; \`ssh there true\`; ms" pull_ms ssh_true_ms "$trips" '≤ 2'
 for congestion in $CONGESTIONS; do
 	row "\`tunnel\`; \`\\| ssh\`; MiB/s, $congestion" "tunnel_$congestion" "ssh_$congestion" \
 	    "$(quotient "tunnel_$congestion" "ssh_$congestion") ×" '≥ 3'
 done
-row 'push over loopback; tx and rx with \`key\`; MiB/s' push plain "$(quotient push plain) ×" '≥ 0.95'
+row "push over loopback; tx and rx with \`key\`; MiB/s" push plain "$(quotient push plain) ×" '≥ 0.95'

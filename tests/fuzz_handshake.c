@@ -192,7 +192,8 @@ good_hello(const uint8_t g[FRAME_GREETING])
 {
 	static const uint8_t none[FRAME_ID];
 
-	return good_greeting(g, "VMhe") && ((get(g + 48, 4) & FEATURE_KEY) != 0) == keyed && memcmp(g + 56, options.phrase, 4) == 0 &&
+	return good_greeting(g, "VMhe") && ((get(g + 48, 4) & FEATURE_KEY) != 0) == keyed &&
+	    memcmp(g + 56, options.phrase, 4) == 0 &&
 	    (get(g + 48, 4) & ~(uint64_t)FEATURES_KNOWN) == 0 && get(g + 84, 8) == 0 &&
 	    (memcmp(g + 24, none, FRAME_ID) == 0 ||
 	    memcmp(g + 24, session.instance, FRAME_ID) == 0);
