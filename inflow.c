@@ -149,13 +149,19 @@ go(struct leg *leg, enum order_way way)
 	return INFLOW_MORE;
 }
 
-/* In which way, beside buffering, the octets can take their turn. */
+/*
+ * In which way, beside buffering, the octets can take their turn.  With a key in
+ * none: what a man in the middle on this very machine has sent may be pages that
+ * he can still write to when their MAC was found right.
+ */
 static enum rx_direct
 direct_way(const struct leg *leg)
 {
 	const struct inflow *in = &leg->in;
 
-	if (!leg->checked && !leg->keyed)
+	if (leg->keyed)
+		return RX_BUFFERED;
+	if (!leg->checked)
 		return RX_DIRECT;
 	return in->narrow || in->frame.length > SLUICE_MOST ? RX_BUFFERED : RX_SLUICED;
 }
@@ -170,8 +176,6 @@ choose(struct leg *leg, bool direct)
 
 	if (way == ORDER_TURN && how == RX_SLUICED) {
 		in->sluice = rx_sluice(leg->rx);
-		in->check = 0;
-		in->sluiced = in->sum;
 		in->right = false;
 		if (!sluice_open(in->sluice)) {
 			rx_leave(leg->rx, leg);
@@ -192,21 +196,17 @@ spoilt(struct leg *leg, const char *text, const char **why)
 	return INFLOW_BROKEN;
 }
 
-/* Checks and keys: whether a fault is to be found in this frame. */
-static bool
-corrupt(struct leg *leg, size_t *bit)
+/* Chaos: as if a bit of the payload had been another. */
+static void
+corrupt(struct leg *leg)
 {
-	return (leg->checked || leg->keyed) &&
-	    chaos_corrupt(&leg->chaos, leg->in.frame.length, bit);
-}
+	struct inflow *in = &leg->in;
+	size_t bit;
 
-/* With a key: whether the frame is the peer's, and the one that is due. */
-static bool
-genuine(struct leg *leg, const uint8_t *payload, size_t n, const uint8_t *said)
-{
-	if (n > 0)
-		siphash_add(&leg->in.sum, payload, n);
-	return auth_frame_good(&leg->in.sum, said);
+	if ((leg->checked || leg->keyed) && chaos_corrupt(&leg->chaos, in->frame.length, &bit)) {
+		in->check ^= 1;
+		in->mac[0] ^= 1;
+	}
 }
 
 static enum inflow_result
@@ -215,13 +215,11 @@ keep_done(struct leg *leg, const char **why)
 	struct inflow *in = &leg->in;
 	struct order_buffer *buffer = in->buffer;
 	const char *wrong = NULL;
-	size_t bit;
 
-	if (corrupt(leg, &bit))
-		buffer->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-	if (leg->keyed && !genuine(leg, buffer->data, in->frame.length, in->mac))
+	corrupt(leg);
+	if (leg->keyed && !auth_frame_good(&in->sum, in->mac))
 		wrong = "a frame's MAC differs";
-	else if (leg->checked && !frame_payload_good(&in->frame, buffer->data))
+	else if (leg->checked && in->check != in->frame.check)
 		wrong = "a payload's check differs";
 	in->buffer = NULL;
 	if (wrong != NULL) {
@@ -233,13 +231,13 @@ keep_done(struct leg *leg, const char **why)
 	return INFLOW_MORE;
 }
 
-/* With a key nothing was said of it so far; its octets are in the sum already. */
+/* With a key nothing was said of it so far. */
 static enum inflow_result
 void_done(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 
-	if (leg->keyed && !genuine(leg, NULL, 0, in->mac))
+	if (leg->keyed && !auth_frame_good(&in->sum, in->mac))
 		return spoilt(leg, "a frame's MAC differs", why);
 	if (leg->keyed)
 		rx_voided(leg->rx, leg, in->frame.length);
@@ -267,6 +265,22 @@ less(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* n octets that are kept have come: checked at once, while they are in the cache. */
+static void
+check(struct leg *leg, size_t n)
+{
+	struct inflow *in = &leg->in;
+	const uint8_t *octets;
+
+	if (n == 0)
+		return;
+	octets = in->buffer->data + (in->seq - in->begin);
+	if (leg->checked)
+		in->check = crc32c(in->check, octets, n);
+	if (leg->keyed)
+		siphash_add(&in->sum, octets, n);
+}
+
 /*
  * The rest of the payload that is kept, if there is any, and in the same call
  * what follows: its MAC and the next header.
@@ -289,12 +303,13 @@ read_on(struct leg *leg, size_t rest, const char **why)
 	if (result != INFLOW_MORE)
 		return result;
 	part = less(n, rest);
+	check(leg, part);
 	in->seq += part;
 	n -= part;
 	part = less(n, mac);
 	in->mac_have += part;
 	in->have = n - part;
-	return in->seq == in->end && in->sluice == NULL ? payload_done(leg, why) : INFLOW_MORE;
+	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
 }
 
 static enum inflow_result
@@ -343,9 +358,7 @@ unsluice(struct leg *leg, const char **why)
 	go(leg, rx_begin(leg->rx, leg, in->seq, in->end, RX_BUFFERED, &in->skip));
 	in->seq = seq;
 	if (in->way == ORDER_VOID) {
-		in->sum = in->sluiced;
-		if (!leg->keyed)
-			rx_voided(leg->rx, leg, seq - in->frame.seq);
+		rx_voided(leg->rx, leg, seq - in->frame.seq);
 		sluice_drop(in->sluice);
 	} else if (!sluice_take(in->sluice, in->buffer->data)) {
 		errno = EIO;
@@ -377,12 +390,8 @@ sluice_more(struct leg *leg, const char **why)
 	if (got == -1)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? sluice_idle(leg, why) : INFLOW_FAILED;
 	n = (size_t)got;
-	if (leg->checked) {
-		in->check = crc32c(in->check, in->sluice->octets, n);
-		digest_add(&in->sluice->digest, in->sluice->octets, n);
-	}
-	if (leg->keyed)
-		siphash_add(&in->sluiced, in->sluice->octets, n);
+	in->check = crc32c(in->check, in->sluice->octets, n);
+	digest_add(&in->sluice->digest, in->sluice->octets, n);
 	in->seq += n;
 	in->taken += n;
 	pulse_moved(&leg->pulse, clock_now_ns());
@@ -395,19 +404,10 @@ static enum inflow_result
 sluice_judge(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
-	const char *wrong = NULL;
-	size_t bit;
 
-	if (corrupt(leg, &bit)) {
-		in->check ^= 1;
-		in->mac[0] ^= 1;
-	}
-	if (leg->keyed && !auth_frame_good(&in->sluiced, in->mac))
-		wrong = "a frame's MAC differs";
-	else if (leg->checked && in->check != in->frame.check)
-		wrong = "a payload's check differs";
-	if (wrong != NULL)
-		return spoilt(leg, wrong, why);
+	corrupt(leg);
+	if (in->check != in->frame.check)
+		return spoilt(leg, "a payload's check differs", why);
 	rx_sluice_right(leg->rx, in->end);
 	in->right = true;
 	return INFLOW_MORE;
@@ -468,15 +468,6 @@ sluice_pass_on(struct leg *leg)
 	return sluice_store(leg);
 }
 
-/* The frame's MAC, and with it the next header. */
-static enum inflow_result
-sluice_mac(struct leg *leg, const char **why)
-{
-	enum inflow_result result = read_on(leg, 0, why);
-
-	return result == INFLOW_EMPTY ? sluice_idle(leg, why) : result;
-}
-
 static enum inflow_result
 read_sluice(struct leg *leg, const char **why)
 {
@@ -487,11 +478,7 @@ read_sluice(struct leg *leg, const char **why)
 		return in->right ? sluice_store(leg) : unsluice(leg, why);
 	if (in->right)
 		return sluice_pass_on(leg);
-	if (in->seq < in->end)
-		return sluice_more(leg, why);
-	if (leg->keyed && in->mac_have < FRAME_MAC)
-		return sluice_mac(leg, why);
-	return sluice_judge(leg, why);
+	return in->seq < in->end ? sluice_more(leg, why) : sluice_judge(leg, why);
 }
 
 /* The turn */
@@ -628,6 +615,7 @@ data_begin(struct leg *leg, const char **why)
 	in->seq = in->frame.seq;
 	in->end = in->frame.seq + in->frame.length;
 	in->have = in->mac_have = 0;
+	in->check = 0;
 	in->soon_ns = clock_now_ns() + INFLOW_SOON_NS;
 	atomic_fetch_add_explicit(&leg->octets, in->frame.length, memory_order_relaxed);
 	return choose(leg, true);
@@ -638,8 +626,9 @@ control_done(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 
-	if (leg->keyed && !genuine(leg, in->control, in->frame.length,
-	    in->control + in->frame.length))
+	if (leg->keyed)
+		siphash_add(&in->sum, in->control, in->frame.length);
+	if (leg->keyed && !auth_frame_good(&in->sum, in->control + in->frame.length))
 		return spoilt(leg, "a frame's MAC differs", why);
 	if (!frame_payload_good(&in->frame, in->control))
 		*why = "a control frame's check differs";

@@ -4,9 +4,8 @@
  * Cuts them into frames and gives the payload of a frame of the stream the way
  * that rx.c grants: straight to the consumer, into a buffer, or nowhere (see
  * order.h).  Control frames go to worker_control.  With a key both happen after
- * the frame's MAC was found right; so, and likewise with checks, what is of the
- * stream waits for that in a buffer, or in the sluice (sluice.h) instead of
- * going straight to the consumer.
+ * the frame's MAC was found right, so what is of the stream is always buffered;
+ * with checks it may wait for that in the sluice (sluice.h) instead.
  * All of it is done by the leg's thread with no lock held; nothing blocks.
  *
  * A socket is never left unread for the consumer's sake: when the consumer
@@ -37,6 +36,7 @@ struct inflow {
 	size_t have;			/* octets of the header, or of the control payload */
 	struct frame frame;
 	struct siphash sum;		/* with a key: the MAC of the frame so far */
+	uint32_t check;			/* with checks: of the payload so far */
 	uint8_t mac[FRAME_MAC];		/* what a frame of the stream says it is */
 	size_t mac_have;		/* octets of that */
 	uint8_t control[FRAME_CONTROL_MAX + FRAME_MAC];
@@ -45,8 +45,6 @@ struct inflow {
 	uint64_t end;			/* of this frame */
 	uint64_t skip;			/* ORDER_TURN: octets to throw away first */
 	struct sluice *sluice;		/* ORDER_TURN: the frame waits there for its check */
-	uint32_t check;			/* of what came into the sluice */
-	struct siphash sluiced;		/* with a key: likewise the MAC so far */
 	bool right;			/* it was found right, and passes on */
 	bool narrow;			/* the sluice does not hold this leg's frames */
 	struct order_buffer *buffer;	/* ORDER_KEEP: owned */

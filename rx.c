@@ -426,7 +426,7 @@ direct_locked(const struct rx *rx, uint64_t seq, enum rx_direct direct)
 static bool
 sluice_locked(struct rx *rx)
 {
-	if (rx->checked && rx->digested != rx->order.cursor)
+	if (rx->digested != rx->order.cursor)
 		return false;
 	rx->sluiced = true;
 	rx->sluice.digest = rx->digest;

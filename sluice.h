@@ -7,9 +7,11 @@
  *			   read: the octets to be checked
  *
  * The front is empty between calls.  The back holds the frame; what was read
- * is a copy, but of the same pages, which nobody writes to: they came from the
- * network.  Only on systems that have splice and tee, and pipes that hold as
- * much as a frame; elsewhere sluice_open says no, and frames are buffered.
+ * is a copy of the same pages.  Nobody writes to what came from the network, but
+ * a sender on this machine could: so this is for checks against accidents, not
+ * for what must withstand somebody.  Only on systems that have splice and tee,
+ * and pipes that hold as much as a frame; elsewhere sluice_open says no, and
+ * frames are buffered.
  *
  * A sluice belongs to one thread at a time.  Nothing here blocks.
  */
