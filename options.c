@@ -810,6 +810,22 @@ pass_on(struct parse *p, const struct word *w, char *const *word, int arguments)
 	}
 }
 
+/* What is for the far side only is judged, and no option of ours. */
+static int
+take(struct parse *p, const struct word *w, char *const *arguments)
+{
+	struct options *ours = p->o, others;
+	int result;
+
+	if ((w->who & p->who) != 0)
+		return w->take(p, w, arguments);
+	others = *ours;
+	p->o = &others;
+	result = w->take(p, w, arguments);
+	p->o = ours;
+	return result;
+}
+
 /* Second pass. */
 static int
 take_words(struct parse *p, int argc, char *const argv[])
@@ -841,7 +857,7 @@ take_words(struct parse *p, int argc, char *const argv[])
 		if (p->far != 0 && w->take == take_address &&
 		    copy_host(p, w->word, argv[i + 1], p->o->inner) == -1)
 			return -1;
-		if ((w->who & p->who) != 0 && w->take(p, w, argv + i + 1) == -1)
+		if (take(p, w, argv + i + 1) == -1)
 			return -1;
 	}
 	return 0;
@@ -890,6 +906,12 @@ size_text(uint64_t bytes, char text[24])
 	return text;
 }
 
+static bool
+given_for_us(const struct parse *p, const struct word *w)
+{
+	return p->given[w - words] && (w->who & p->who) != 0;
+}
+
 /* What no word can know by itself. */
 static int
 take_together(struct parse *p)
@@ -897,9 +919,9 @@ take_together(struct parse *p)
 	const struct word *frame = find_word("frame", TX);
 	struct options *o = p->o;
 
-	o->frame_given = p->given[frame - words];
-	o->window_given = p->given[find_word("window", BOTH) - words];
-	o->size_given = p->given[find_word("size", BOTH) - words];
+	o->frame_given = given_for_us(p, frame);
+	o->window_given = given_for_us(p, find_word("window", BOTH));
+	o->size_given = given_for_us(p, find_word("size", BOTH));
 	if (p->far != 0 && o->key[0] != '\0')
 		return fail(p, "\"key\" is of no use with ssh, which makes one for each "
 		    "session; legal: without it");

@@ -159,7 +159,7 @@ told p '^[^(]*leg 0 up: 127.0.0.2:'
 told p '^[^(]*leg 1 up: 127.0.0.1:'
 
 # The far side is the one that they are for.
-pull p "cat $T/in" checksum window 2M verbose 2 >"$T/out"
+pull p "cat $T/in" checksum window 2M frame 64k verbose 2 >"$T/out"
 ended p 0
 same "$T/in" "$T/out"
 [ "$(grep -c "digest [0-9a-f]" "$T/p.err")" = 2 ] || fail "no digest on both sides"

@@ -584,6 +584,7 @@ test_ssh(void)
 	far("ssh h source c checksum window 2M threads 3 timeout 9 frame 64K congestion x",
 	    "offer 0 wait 60 checksum window 2M timeout 9 frame 64K congestion x source c");
 	CHECK(o.threads == 3 && o.window_bytes == 2 << 20 && o.timeout_ms == 9000);
+	CHECK(o.window_given && !o.frame_given && o.frame_bytes != 64 << 10);
 	far("ssh h exec c checksum progress size 5 report r interval 2 verbose 3 heartbeat 7",
 	    "rx 0 wait 60 verbose 3 heartbeat 7 exec c");
 	CHECK(o.checksum && o.progress && o.verbose == 3);
@@ -603,6 +604,8 @@ test_ssh(void)
 	far("ssh h exec rx quiet", "rx 0 wait 60 exec rx");
 	CHECK(o.quiet);
 
+	/* What is for the other side is judged here as well. */
+	bad("ssh h source c frame 2", "frame|\"2\"|4K-16M");
 	bad("ssh h", "exec COMMAND or source COMMAND");
 	bad("ssh h exec c source d", "one of them");
 	bad("ssh h exec c exec d", "twice");
