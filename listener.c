@@ -219,9 +219,13 @@ judge_proof(struct room *room, struct caller *c, uint64_t now)
 
 	if (why != NULL)
 		dismiss(c, why);
-	else if (!auth_proven(&room->session->auth, &c->talk, AUTH_CALLER, proof.hmac))
-		refuse_key(room, c, "", now);
-	else {
+	else if (!auth_proven(&room->session->auth, &c->talk, AUTH_CALLER, proof.hmac)) {
+		/* At the very end there is no key any more, and no need of a leg. */
+		if (session_over(room->session))
+			dismiss(c, NULL);
+		else
+			refuse_key(room, c, "", now);
+	} else {
 		auth_talk_add(&c->talk, c->octets);
 		admit(room, c, now);
 	}
