@@ -8,6 +8,20 @@
 #
 # The unit tests count, too. What a process that was killed has run is not known.
 #
+# What the suite does not run, some 4 of 100 lines, is of these kinds, and run
+# elsewhere or not at all:
+# - what follows a call that failed (memory, descriptors, pipes, threads, random
+#   octets, polls): the suite makes a few of them fail, tests/long/failing.sh each;
+# - tunnel.c and what ssh.c, session.c and listener.c do for legs that go through
+#   ssh, and the way home from there: tests/long/ssh-tunnel.sh, ssh-under-fire.sh;
+# - answers to a peer who breaks rules in ways that need its key or its place in
+#   the handshake (WELCOME from another, a second HELLO, floods): the fuzz targets;
+# - a turn that is waited for, lost or given up in mid-frame (ORDER_SOON, skip):
+#   the fuzz target of the session, tests/simulation.c and luck;
+# - complaints of order_audit and window_audit, which only a fault could make;
+# - systems without eventfd, IPv6 or /proc: tests/86-other-compilers.sh has builds
+#   for some of them.
+#
 # Environment: TESTS and TEST_SLOW, as tests/other-build.sh has them.
 
 set -eu
