@@ -242,6 +242,9 @@ judge_answer(const uint8_t answer[FRAME_GREETING], int fd)
 	struct refuse refuse;
 	struct hello welcome;
 
+	/* A sender before the first octet may have made room for another, and that for it. */
+	if (memcmp(c->said + 8, bound, FRAME_ID) != 0)
+		memset(bound, 0, sizeof(bound));
 	switch (greeting_kind(answer)) {
 	case GREETING_WELCOME:
 		MUST_FIND_NOTHING(hello_decode(&welcome, answer));
