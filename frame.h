@@ -41,6 +41,9 @@
  *	32-123	text, UTF-8, padded with zeros
  *	124-127	CRC-32C of octets 0-123
  *
+ * The smaller window of both holds, and is the credit at the begin: the sender
+ * may send the stream's octets below it without a STATUS.
+ *
  * If HELLO requires a key, the listener answers with a CHALLENGE, the caller with
  * a PROOF, and only then comes WELCOME or REFUSE, followed by the listener's own
  * PROOF; auth.h tells what is proven.  A REFUSE instead of CHALLENGE or because
