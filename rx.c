@@ -36,7 +36,7 @@
 #define WRITE_MOST	(256u << 10)	/* octets in one write, so that delivery is told */
 #define POOL_BUFFERS	32
 #define POOL_OCTETS	(4u << 20)	/* kept for the next use, or more while */
-#define POOL_SUM	(20u << 20)	/* this holds those in use as well */
+#define POOL_SUM	(18u << 20)	/* this holds those in use as well */
 #define MAPPED_LEAST	(128u << 10)
 #define SPARE_OCTETS	(14u << 20)	/* buffers beyond the window: copies, and what is loose */
 #define FEW_OCTETS	(6u << 20)	/* in use: then size does not matter */
