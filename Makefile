@@ -264,7 +264,7 @@ session.o: session.c session.h auth.h frame.h lock.h sha256.h siphash.h \
  worker.h
 sha256.o: sha256.c sha256.h
 siphash.o: siphash.c sha256.h siphash.h
-sluice.o: sluice.c sluice.h digest.h child.h
+sluice.o: sluice.c sluice.h digest.h child.h net.h lookup.h
 ssh.o: ssh.c ssh.h options.h orders.h wake.h entropy.h lock.h log.h net.h \
  lookup.h sha256.h child.h
 stats.o: stats.c stats.h blame.h frame.h leg.h auth.h lock.h sha256.h \

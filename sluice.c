@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "net.h"
 
 #define FRONT	((int)(4 * SLUICE_PIECE))	/* capacities: small pieces waste some */
 #define BACK	((int)SLUICE_MOST)
@@ -53,10 +54,8 @@ make_pipe(int fd[2], int size)
 	bool made;
 
 	child_hold();
-	made = pipe(fd) == 0;
-	if (made)
-		made = fcntl(fd[0], F_SETFD, FD_CLOEXEC) != -1 &&
-		    fcntl(fd[1], F_SETFD, FD_CLOEXEC) != -1;
+	made = pipe(fd) == 0 && net_close_on_exec(fd[0]) != -1 &&
+	    net_close_on_exec(fd[1]) != -1;
 	child_release();
 	return made && fcntl(fd[1], F_SETPIPE_SZ, size) >= size;
 }
