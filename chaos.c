@@ -1,6 +1,6 @@
 /*
- * chaos: faults on purpose.  See chaos.h; runs in the legs' threads, each with
- * an account of its own.
+ * chaos: faults injected on purpose.  See chaos.h; runs in the legs' threads, each
+ * with a state of its own.
  */
 #include "chaos.h"
 
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "entropy.h"
-#include "log.h"
+#include "crypto/entropy.h"
+#include "sys/log.h"
 
 static const struct {
 	const char *name;
@@ -26,7 +26,7 @@ static const struct {
 
 #define KINDS	CHAOS_KINDS
 
-/* A decimal number of octets [text, end); 0 is not one of the legal values. */
+/* A decimal number of bytes [text, end); 0 is not one of the legal values. */
 static int
 number(const char *text, size_t n, uint64_t *out)
 {
@@ -91,7 +91,7 @@ chaos_parse(const char *text, struct chaos_spec *spec, char *why, size_t n)
 			return 0;
 		}
 	}
-	/* Without a seed each run has its own, which is printed. */
+	/* Without a seed each run gets a random one, which is printed. */
 	if (entropy_fill(&spec->seed, sizeof(spec->seed)) == -1)
 		spec->seed = 1;
 	spec->seed %= 1000000000;
@@ -132,11 +132,12 @@ happened(struct chaos_leg *c, unsigned kind)
 			atomic_fetch_add_explicit(&c->done[i], 1, memory_order_relaxed);
 }
 
-unsigned
-chaos_frame(struct chaos_leg *c)
+/* One more frame: 0, or the kind that must happen now (one bit). */
+static unsigned
+next_fault(struct chaos_leg *c)
 {
 	unsigned frames = CHAOS_CLOSE | CHAOS_RESET | CHAOS_STALL | CHAOS_DELAY;
-	unsigned kind;
+	size_t i;
 
 	if (c->spec == NULL || ++c->frames % c->spec->every != 0)
 		return 0;
@@ -144,23 +145,30 @@ chaos_frame(struct chaos_leg *c)
 	if (frames == 0)
 		return 0;
 	do
-		kind = kinds[roll(c) % KINDS].kind;
-	while ((kind & frames) == 0);
-	happened(c, kind);
-	log_line(LOG_LOSS, "chaos: %s after %llu frames", chaos_name(kind),
+		i = (size_t)(roll(c) % KINDS);
+	while ((kinds[i].kind & frames) == 0);
+	happened(c, kinds[i].kind);
+	log_line(LOG_LOSS, "chaos: %s after %llu frames", kinds[i].name,
 	    (unsigned long long)c->frames);
-	return kind;
+	return kinds[i].kind;
+}
+
+void
+chaos_passed(struct chaos_leg *c)
+{
+	if (c->spec != NULL && c->pending == 0)
+		c->pending = next_fault(c);
 }
 
 bool
-chaos_corrupt(struct chaos_leg *c, size_t octets, size_t *bit)
+chaos_corrupt(struct chaos_leg *c, size_t bytes, size_t *bit)
 {
-	if (c->spec == NULL || (c->spec->kinds & CHAOS_CORRUPT) == 0 || octets == 0 ||
+	if (c->spec == NULL || (c->spec->kinds & CHAOS_CORRUPT) == 0 || bytes == 0 ||
 	    (c->frames + 1) % c->spec->every != 0 || c->spoilt == c->frames + 1)
 		return false;
-	/* Once: at the receiver a spoilt frame is never complete, nor counted. */
+	/* Only once: the receiver does not count a corrupted frame, so its number comes again. */
 	c->spoilt = c->frames + 1;
-	*bit = (size_t)(roll(c) % (octets * 8));
+	*bit = (size_t)(roll(c) % (bytes * 8));
 	happened(c, CHAOS_CORRUPT);
 	log_line(LOG_LOSS, "chaos: corrupt bit %zu of a payload", *bit);
 	return true;
@@ -181,19 +189,8 @@ chaos_delay_ms(struct chaos_leg *c)
 	return 1 + (unsigned)(roll(c) % 100);
 }
 
-const char *
-chaos_name(unsigned kind)
-{
-	unsigned i;
-
-	for (i = 0; i < KINDS; i++)
-		if (kinds[i].kind == kind)
-			return kinds[i].name;
-	return "nothing";
-}
-
 void
-chaos_tally(const struct chaos_leg *const legs[], unsigned n, char *text, size_t size)
+chaos_summary(const struct chaos_leg *const legs[], unsigned n, char *text, size_t size)
 {
 	size_t used = 0;
 	unsigned i, k, sum;

@@ -1,18 +1,18 @@
 /*
- * chaos: named places where faults are injected on purpose.
+ * chaos: faults injected on purpose, for tests.
  *
- * A specification is made once, from the option's text, and is immutable then.
- * Each leg has its own account, which belongs to its thread, so what happens
- * on a leg depends on the seed, the leg's number and its own frames alone.
- * With chaos off every call costs one comparison.
+ * The specification is made once, from the option's text, and is immutable then.
+ * Each leg has a state of its own, which belongs to its thread, so the faults of a
+ * leg depend only on the seed, the leg's number and its own frames.  With chaos off
+ * every call costs one comparison.
  *
- *	place		asked by	kinds
- *	chaos_frame	after each frame of the stream on a leg
- *					close, reset, stall, delay
- *	chaos_corrupt	before a payload leaves, or after it came
- *					corrupt
- *	chaos_length	before octets are moved
- *					short
+ *	function	called			kinds
+ *	chaos_passed	after each frame of the stream on a leg
+ *						close, reset, stall, delay
+ *	chaos_corrupt	before a payload is sent, or after it was received
+ *						corrupt
+ *	chaos_length	before bytes are moved
+ *						short
  */
 #ifndef CHAOS_H
 #define CHAOS_H
@@ -40,8 +40,9 @@ struct chaos_leg {
 	const struct chaos_spec *spec;	/* NULL = off */
 	uint64_t random;
 	uint64_t frames;
-	uint64_t spoilt;	/* number of the frame that was corrupted last */
-	unsigned next;		/* the kind that comes next, one bit */
+	uint64_t spoilt;	/* number of the last frame that was corrupted */
+	unsigned next;		/* the next kind, one bit */
+	unsigned pending;	/* the kind that must happen now, one bit; 0 = none */
 	atomic_uint done[CHAOS_KINDS];	/* how often each kind happened; any thread reads */
 };
 
@@ -50,18 +51,16 @@ int chaos_parse(const char *text, struct chaos_spec *spec, char *why, size_t n);
 
 void chaos_leg_init(struct chaos_leg *c, const struct chaos_spec *spec, unsigned leg);
 
-/* One more frame: 0, or the kind that is to happen now (one bit). */
-unsigned chaos_frame(struct chaos_leg *c);
-/* Is the frame that begins now to be spoilt?  Then *bit says which of its bits. */
-bool chaos_corrupt(struct chaos_leg *c, size_t octets, size_t *bit);
-/* How many of n octets one call may move. */
+/* One more frame: `pending' is the kind that must happen now, if one must. */
+void chaos_passed(struct chaos_leg *c);
+/* Must the frame that begins now be corrupted?  Then *bit is the bit to flip. */
+bool chaos_corrupt(struct chaos_leg *c, size_t bytes, size_t *bit);
+/* How many of n bytes one call may move. */
 size_t chaos_length(struct chaos_leg *c, size_t n);
-/* Octets of time: how long a delay takes, milliseconds. */
+/* How long a delay takes, in milliseconds. */
 unsigned chaos_delay_ms(struct chaos_leg *c);
 
-const char *chaos_name(unsigned kind);
-
-/* "N close, N reset" and so on, of n accounts together; a constant number of octets. */
-void chaos_tally(const struct chaos_leg *const legs[], unsigned n, char *text, size_t size);
+/* "N close, N reset" and so on, the sums over n legs. */
+void chaos_summary(const struct chaos_leg *const legs[], unsigned n, char *text, size_t size);
 
 #endif

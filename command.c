@@ -1,7 +1,7 @@
 /*
- * command: a program at one end of the stream.  See command.h.  Two threads of
- * this file work for it: one that makes it, reads its standard error and keeps
- * the time, and one that does nothing but wait for its end.
+ * command: a program at one end of the stream.  See command.h.  This file has two
+ * threads: one starts it, reads its standard error and keeps the time; the other
+ * only waits for it to end.
  */
 #include "command.h"
 
@@ -20,19 +20,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lock.h"
-#include "log.h"
-#include "child.h"
-#include "wake.h"
+#include "sys/child.h"
+#include "sys/clock.h"
+#include "sys/guardian.h"
+#include "sys/lock.h"
+#include "sys/log.h"
+#include "sys/thread.h"
+#include "sys/wake.h"
 
-#define SECOND		1000000000ULL
-#define MS		1000000ULL
 #define GRACE_NS	(5 * SECOND)	/* between SIGTERM and SIGKILL */
-#define REAP_NS		(2 * SECOND)	/* and then, for what the system holds on to */
+#define REAP_NS		(2 * SECOND)	/* after SIGKILL, until the group is empty */
 #define ASK_NS		SECOND
-#define LAST_NS		SECOND		/* our standard error must take its last words within this */
-#define LAST_OCTETS	(1u << 20)	/* of them, if somebody goes on and on */
-#define PASS		4096		/* written at once */
+/* our standard error must take the command's last output within this */
+#define LAST_NS		SECOND
+#define LAST_BYTES	(1u << 20)	/* most of it, if a process left behind goes on writing */
+#define PASS		4096		/* bytes passed on at once */
 #define SHELL		"/bin/sh"
 
 enum command_state { COMMAND_NEW, COMMAND_STARTED, COMMAND_ENDED, COMMAND_GONE };
@@ -41,19 +43,20 @@ enum command_state { COMMAND_NEW, COMMAND_STARTED, COMMAND_ENDED, COMMAND_GONE }
 struct command {
 	char *const *argv;		/* [I] */
 	bool consumer;			/* [I] */
-	int stream;			/* [I] ours; not owned */
+	int stream;			/* [I] our end of the stream's pipe; not owned */
 	int theirs;			/* [t] the other end of that pipe; owned */
-	int errors;			/* [t] its standard error, to be read; owned, -1 = at its end */
+	/* [t] its standard error, to be read; owned, -1 = at its end */
+	int errors;
 	int errors_theirs;		/* [t] to be written; owned */
 	void (*tell)(void *cookie);	/* [I] */
 	void *cookie;			/* [I] */
 	struct wake wake;		/* something that [t] looks at has changed */
 	struct lock lock;
-	/* The state changed; signalled by [t], and whoever ends it before there is one. */
+	/* The state changed; signalled by [t], or by the thread that ends it before [t] exists. */
 	struct lock_cond changed;
 	enum command_state state;	/* [c] */
 	pid_t pid;			/* [c] of the process and its group, unless it is 0 */
-	bool dead;			/* [c] the process has ended, its last words are unread */
+	bool dead;			/* [c] the process has ended, but not its output */
 	int code;			/* [c] its exit status, where signal is 0 */
 	int signal;			/* [c] */
 	uint64_t ask_ns;		/* [c] command_ask was called then; 0 = not */
@@ -63,27 +66,10 @@ struct command {
 	char tail[COMMAND_TAIL];	/* [c] */
 	size_t tail_length;		/* [c] */
 	bool cut;			/* [c] there was more before it */
-	uint64_t last_ns;		/* [t] what is not taken by then is dropped; 0 = for ever */
+	uint64_t last_ns;		/* [t] when the rest is dropped; 0 = never */
 	bool killed;			/* [t] */
-	bool answered;			/* [t] what command_ask asked */
+	bool answered;			/* [t] `tell' was called for command_ask */
 };
-
-/* A pipe that no other program inherits. */
-static int
-pipe_open(int fd[2])
-{
-	int error;
-
-	if (pipe(fd) == -1)
-		return -1;
-	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) != -1 && fcntl(fd[1], F_SETFD, FD_CLOEXEC) != -1)
-		return 0;
-	error = errno;
-	close(fd[0]);
-	close(fd[1]);
-	errno = error;
-	return -1;
-}
 
 struct command *
 command_new(char *const *argv, bool consumer)
@@ -95,10 +81,13 @@ command_new(char *const *argv, bool consumer)
 		return NULL;
 	if (wake_init(&c->wake) == -1)
 		goto err0;
-	if (pipe_open(stream) == -1)
+	if (child_pipe(stream) == -1)
 		goto err1;
-	if (pipe_open(errors) == -1 || fcntl(errors[0], F_SETFL, O_NONBLOCK) == -1)
+	if (child_pipe(errors) == -1 || fcntl(errors[0], F_SETFL, O_NONBLOCK) == -1)
 		goto err2;
+	/* Now, as the stream may be complete before the command runs. */
+	if (consumer && guardian_hold(stream[1]) == -1)
+		goto err3;
 	c->argv = argv;
 	c->consumer = consumer;
 	c->stream = stream[consumer ? 1 : 0];
@@ -107,13 +96,14 @@ command_new(char *const *argv, bool consumer)
 	c->errors_theirs = errors[1];
 	lock_init(&c->lock);
 	lock_cond_init(&c->changed);
-	/* Who ignores this has no children to wait for. */
+	/* A process that ignores SIGCHLD cannot wait for its children. */
 	signal(SIGCHLD, SIG_DFL);
-#ifdef PR_SET_CHILD_SUBREAPER
-	/* What is left of its group is reaped here, and not whenever init comes to it. */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-#endif
 	return c;
+err3:
+	error = errno;
+	close(errors[0]);
+	close(errors[1]);
+	errno = error;
 err2:
 	error = errno;
 	close(stream[0]);
@@ -143,15 +133,15 @@ command_watch(struct command *c, void (*tell)(void *cookie), void *cookie)
 	c->cookie = cookie;
 }
 
-/* What it says */
+/* Its standard error */
 
-/* Its last octets are kept. */
+/* Keeps the end of it. */
 static void
-keep(struct command *c, const char *octets, size_t n)
+keep(struct command *c, const char *bytes, size_t n)
 {
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	if (n > COMMAND_TAIL) {
-		octets += n - COMMAND_TAIL;
+		bytes += n - COMMAND_TAIL;
 		n = COMMAND_TAIL;
 		c->cut = true;
 	}
@@ -162,21 +152,21 @@ keep(struct command *c, const char *octets, size_t n)
 		c->tail_length = rest;
 		c->cut = true;
 	}
-	memcpy(c->tail + c->tail_length, octets, n);
+	memcpy(c->tail + c->tail_length, bytes, n);
 	c->tail_length += n;
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 }
 
-/* Nobody waits any longer for those who read our standard error. */
+/* The rest is dropped: our standard error did not take it in time. */
 static bool
 dropped(struct command *c)
 {
 	uint64_t now = clock_now_ns();
 	bool ending;
 
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	ending = c->dead || c->stop_ns != 0;
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	if (ending && c->last_ns == 0)
 		c->last_ns = now + LAST_NS;
 	return c->last_ns != 0 && now >= c->last_ns;
@@ -187,14 +177,14 @@ dropped(struct command *c)
  * the command waits, as it would if it wrote there itself.
  */
 static void
-pass(struct command *c, const char *octets, size_t n)
+pass(struct command *c, const char *bytes, size_t n)
 {
 	struct timespec ts = { .tv_nsec = 10 * 1000000 };
 	size_t taken;
 
 	while (n > 0) {
-		taken = log_pass(octets, n < PASS ? n : PASS);
-		octets += taken;
+		taken = log_pass(bytes, n < PASS ? n : PASS);
+		bytes += taken;
 		n -= taken;
 		if (taken > 0)
 			continue;
@@ -204,16 +194,16 @@ pass(struct command *c, const char *octets, size_t n)
 	}
 }
 
-/* false: there is nothing for now, or never again. */
+/* false: there is nothing to read now, or nothing more to come. */
 static bool
 listen_once(struct command *c, size_t *sum)
 {
-	char octets[4 * PASS];
+	char bytes[4 * PASS];
 	ssize_t n;
 
 	if (c->errors == -1)
 		return false;
-	n = read(c->errors, octets, sizeof(octets));
+	n = read(c->errors, bytes, sizeof(bytes));
 	if (n == -1 && errno == EINTR)
 		return true;
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -223,19 +213,19 @@ listen_once(struct command *c, size_t *sum)
 		c->errors = -1;
 		return false;
 	}
-	keep(c, octets, (size_t)n);
-	pass(c, octets, (size_t)n);
+	keep(c, bytes, (size_t)n);
+	pass(c, bytes, (size_t)n);
 	*sum += (size_t)n;
 	return true;
 }
 
-/* All that is here, whoever else may still have it open. */
+/* Reads all there is now, even if another process still has it open. */
 static void
 listen_last(struct command *c)
 {
 	size_t sum = 0;
 
-	while (sum < LAST_OCTETS && listen_once(c, &sum))
+	while (sum < LAST_BYTES && listen_once(c, &sum))
 		;
 }
 
@@ -264,23 +254,23 @@ signal_name(int number)
 }
 
 static void
-verdict_locked(const struct command *c, char text[COMMAND_VERDICT])
+outcome_locked(const struct command *c, char text[COMMAND_OUTCOME])
 {
 	const char *side = c->consumer ? "receiver" : "sender";
 
 	if (c->state != COMMAND_ENDED && c->state != COMMAND_GONE)
-		snprintf(text, COMMAND_VERDICT, "the %s's command closed its input", side);
+		snprintf(text, COMMAND_OUTCOME, "the %s's command closed its input", side);
 	else if (c->signal != 0)
-		snprintf(text, COMMAND_VERDICT, "the %s's command was ended by signal %d (%s)",
+		snprintf(text, COMMAND_OUTCOME, "the %s's command was ended by signal %d (%s)",
 		    side, c->signal, signal_name(c->signal));
 	else if (c->code != 0)
-		snprintf(text, COMMAND_VERDICT, "the %s's command exited %d", side, c->code);
+		snprintf(text, COMMAND_OUTCOME, "the %s's command exited %d", side, c->code);
 	else
-		snprintf(text, COMMAND_VERDICT,
+		snprintf(text, COMMAND_OUTCOME,
 		    "the %s's command exited 0 before the end of the stream", side);
 }
 
-/* As text: whole lines where there are any, no NUL within and no newline at the end. */
+/* The end of it as text: whole lines if there are any, without NUL or final newline. */
 static size_t
 tail_locked(const struct command *c, char text[COMMAND_TAIL])
 {
@@ -302,14 +292,14 @@ tail_locked(const struct command *c, char text[COMMAND_TAIL])
 void
 command_text(struct command *c, char *text, size_t size)
 {
-	char verdict[COMMAND_VERDICT], tail[COMMAND_TAIL];
+	char outcome[COMMAND_OUTCOME], tail[COMMAND_TAIL];
 	size_t n;
 
-	lock_take(&c->lock);
-	verdict_locked(c, verdict);
+	lock_acquire(&c->lock);
+	outcome_locked(c, outcome);
 	n = tail_locked(c, tail);
-	lock_drop(&c->lock);
-	snprintf(text, size, "%s%s%.*s", verdict, n > 0 ? "\n" : "", (int)n, tail);
+	lock_release(&c->lock);
+	snprintf(text, size, "%s%s%.*s", outcome, n > 0 ? "\n" : "", (int)n, tail);
 }
 
 /* Its life */
@@ -321,7 +311,7 @@ move_locked(struct command *c, enum command_state to)
 	lock_wake_all(&c->changed);
 }
 
-/* It will not be run any more: whoever waits for it learns that it did not end well. */
+/* It will never run: a thread that waits for it learns that it failed. */
 static void
 never_locked(struct command *c)
 {
@@ -329,59 +319,71 @@ never_locked(struct command *c)
 	move_locked(c, COMMAND_GONE);
 }
 
-/* Its process, or -1 with errno. */
+/* The process id, or -1 with errno. */
 static pid_t
 run(const struct command *c)
 {
 	char *script[] = { (char *)(uintptr_t)SHELL, (char *)(uintptr_t)"-c",
 	    (char *)(uintptr_t)"--", c->argv[0], NULL };
 
-	return child_start(c->argv[1] != NULL ? c->argv : script, c->consumer ? c->theirs :
-	    STDIN_FILENO, c->consumer ? STDOUT_FILENO : c->theirs, c->errors_theirs, true);
+	const int fd[3] = {
+		c->consumer ? c->theirs : STDIN_FILENO, c->consumer ? STDOUT_FILENO : c->theirs,
+		c->errors_theirs
+	};
+
+	/* The guardian knows its group from the start, in case this process dies. */
+	return child_start_group(c->argv[1] != NULL ? c->argv : script, fd,
+	    guardian_tell_group);
 }
 
-/* It could not be started: what a shell would say, as if it had said it. */
+/* It could not be started: logs that, and ends it with the exit status of a shell. */
 static void
 not_started(struct command *c, int error)
 {
 	const char *name = c->argv[1] != NULL ? c->argv[0] : SHELL;
-	char text[COMMAND_VERDICT];
+	char text[COMMAND_OUTCOME];
 
 	snprintf(text, sizeof(text), "cannot run %.200s: %s", name, strerror(error));
 	log_line(LOG_ERROR, "%s", text);
 	keep(c, text, strlen(text));
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	c->code = error == ENOENT || error == ENOTDIR ? 127 : 126;
 	move_locked(c, COMMAND_ENDED);
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
+	guardian_done();
 	c->tell(c->cookie);
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	move_locked(c, COMMAND_GONE);
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 }
 
 /*
- * Where there is a terminal whose foreground is `from', let that be `to'.  Threads
- * have the signal blocked by which the system keeps others from this.
+ * If there is a terminal whose foreground group is `from', makes it `to'.  Blocks
+ * SIGTTOU, which a process in the background would get for this.
  */
 static bool
 pass_terminal(pid_t from, pid_t to)
 {
 	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	sigset_t set, before;
 	bool passed;
 
 	if (fd == -1)
 		return false;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTTOU);
+	pthread_sigmask(SIG_BLOCK, &set, &before);
 	passed = tcgetpgrp(fd) == from && tcsetpgrp(fd, to) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	close(fd);
 	return passed;
 }
 
 /*
- * A program that asks something on the terminal, as for a password, is stopped
- * by the system, as its group is not the terminal's foreground.  If ours is, it
- * gets that place, as from a shell, and keeps it; there it cannot be suspended
- * by a key, as we would not be.
+ * The system stops a program that reads from the terminal, as for a password, because
+ * its group is not the terminal's foreground group.  If ours is, we make its group the
+ * foreground, as a shell does, for good, and continue it.  Suspended by a key, it is
+ * continued at once.
  */
 static void
 stopped(struct command *c, int number)
@@ -389,20 +391,20 @@ stopped(struct command *c, int number)
 	siginfo_t info;
 	bool go;
 
-	/* This is not a state that is to be seen again. */
+	/* Consume this state change. */
 	waitid(P_PID, (id_t)c->pid, &info, WSTOPPED | WNOHANG);
 	if (number == SIGTTIN || number == SIGTTOU) {
 		go = pass_terminal(getpgrp(), c->pid);
 		if (!go)
 			log_line(LOG_ERROR, "the command waits for the terminal, "
-			    "which is another's");
+			    "which another program uses");
 	} else
 		go = number == SIGTSTP && pass_terminal(c->pid, c->pid);
 	if (go)
 		kill(-c->pid, SIGCONT);
 }
 
-/* Wait for its end, and leave it to be reaped later. */
+/* Waits until it has ended, and leaves it to be reaped later. */
 static void *
 await(void *argument)
 {
@@ -417,40 +419,39 @@ await(void *argument)
 			stopped(c, info.si_status);
 	} while (result == -1 ? errno == EINTR : info.si_code == CLD_STOPPED);
 	pass_terminal(c->pid, getpgrp());
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	c->dead = true;
 	if (info.si_code == CLD_EXITED)
 		c->code = info.si_status;
 	else if (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
 		c->signal = info.si_status;
 	else
-		c->code = 126;	/* another took our child from us */
-	lock_drop(&c->lock);
+		c->code = 126;	/* its status is lost: it was reaped elsewhere */
+	lock_release(&c->lock);
 	wake_signal(&c->wake);
 	return NULL;
 }
 
-/* Under the lock, so that the number is still its own. */
+/* Under the lock, so that the process id is still its own. */
 static int
 signal_locked(const struct command *c, int number)
 {
 	return c->pid != 0 && kill(-c->pid, number) == -1 && errno != ESRCH ? errno : 0;
 }
 
-/* false: it is over before it began. */
+/* false: it ended before it was started. */
 static bool
 begin(struct command *c)
 {
-	pthread_t thread;
 	pid_t pid;
 	int error;
 	bool stop;
 
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	stop = c->stop_ns != 0;
 	if (stop)
 		never_locked(c);
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	if (stop)
 		return false;
 	pid = run(c);
@@ -461,23 +462,21 @@ begin(struct command *c)
 		not_started(c, error);
 		return false;
 	}
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	c->pid = pid;
 	if (c->stop_ns != 0)
 		signal_locked(c, c->hurry ? SIGKILL : SIGTERM);
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	log_line(LOG_RUN, "the command runs as process %ld", (long)pid);
-	error = thread_start(&thread, "viamillipede-e", await, c);
-	if (error == 0)
-		thread_detach(thread);
-	else {
+	error = thread_start_detached("viamillipede-e", await, c);
+	if (error != 0) {
 		kill(-pid, SIGKILL);
 		await(c);
 	}
 	return true;
 }
 
-/* Sleep until it says something, or there is something to do, or the time has come. */
+/* Sleeps until it writes something, another thread wants something, or `until'. */
 static void
 rest(struct command *c, uint64_t until)
 {
@@ -498,24 +497,24 @@ rest(struct command *c, uint64_t until)
 		listen_once(c, &sum);
 }
 
-/* It has ended: say so, after what it said last. */
+/* It has ended: reads the rest of its standard error, then sets the state. */
 static void
 end(struct command *c)
 {
 	listen_last(c);
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	move_locked(c, COMMAND_ENDED);
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	c->tell(c->cookie);
 }
 
-/* When it is to be killed, asked or heard; what of that is due is done. */
+/* Does what is due by now (kill it, answer command_ask); returns when to call again. */
 static uint64_t
 keep_time(struct command *c, uint64_t now)
 {
 	uint64_t ask, kill_ns = UINT64_MAX;
 
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	ask = c->ask_ns == 0 || c->answered ? UINT64_MAX :
 	    c->state == COMMAND_ENDED ? now : c->ask_ns + ASK_NS;
 	if (c->stop_ns != 0 && !c->killed)
@@ -525,7 +524,7 @@ keep_time(struct command *c, uint64_t now)
 		c->killed = true;
 		kill_ns = UINT64_MAX;
 	}
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	if (ask <= now) {
 		c->answered = true;
 		c->tell(c->cookie);
@@ -535,9 +534,9 @@ keep_time(struct command *c, uint64_t now)
 }
 
 /*
- * The process is reaped; on a failure its group may have others in it, which
- * were told as well.  No system tells when a group becomes empty, so this asks,
- * for as long as they have: a number that a group has is not given away.
+ * Reaps the process.  After command_stop its group may have other processes, which
+ * were signalled, too.  No system can wait until a group is empty, so this polls for as
+ * long as they have time; the number of a group that is not empty is not used again.
  */
 static void
 leave(struct command *c)
@@ -545,11 +544,13 @@ leave(struct command *c)
 	uint64_t now, pause = MS, until = UINT64_MAX;
 	bool stop, empty = false;
 
+	lock_acquire(&c->lock);
+	stop = c->stop_ns != 0;
+	lock_release(&c->lock);
+	if (!stop)
+		guardian_done();
 	while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
 		;
-	lock_take(&c->lock);
-	stop = c->stop_ns != 0;
-	lock_drop(&c->lock);
 	while (stop && !empty && (now = clock_now_ns()) < until) {
 		keep_time(c, now);
 		if (c->killed && until == UINT64_MAX)
@@ -559,12 +560,15 @@ leave(struct command *c)
 			pause += pause / 2;
 		while (waitpid(-c->pid, NULL, WNOHANG) > 0)
 			;
-		empty = kill(-c->pid, 0) == -1;
+		empty = kill(-c->pid, 0) == -1 && errno == ESRCH;
 	}
-	lock_take(&c->lock);
+	/* The guardian ends what could not be ended here. */
+	if (empty)
+		guardian_done();
+	lock_acquire(&c->lock);
 	c->pid = 0;
 	move_locked(c, COMMAND_GONE);
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 }
 
 static void *
@@ -577,11 +581,11 @@ attend(void *argument)
 	if (!begin(c))
 		return NULL;
 	for (;;) {
-		lock_take(&c->lock);
+		lock_acquire(&c->lock);
 		dead = c->dead;
 		ended = c->state == COMMAND_ENDED;
 		over = ended && (c->stop_ns != 0 || c->finish);
-		lock_drop(&c->lock);
+		lock_release(&c->lock);
 		if (over)
 			break;
 		if (dead && !ended) {
@@ -598,22 +602,19 @@ attend(void *argument)
 void
 command_start(struct command *c)
 {
-	pthread_t thread;
 	bool first;
 	int error;
 
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	first = c->state == COMMAND_NEW;
 	if (first)
 		move_locked(c, COMMAND_STARTED);
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	if (!first)
 		return;
-	error = thread_start(&thread, "viamillipede-c", attend, c);
+	error = thread_start_detached("viamillipede-c", attend, c);
 	if (error != 0)
 		not_started(c, error);
-	else
-		thread_detach(thread);
 }
 
 enum command_end
@@ -621,20 +622,20 @@ command_end(struct command *c)
 {
 	enum command_end end = COMMAND_RUNS;
 
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	if (c->state == COMMAND_ENDED || c->state == COMMAND_GONE)
 		end = c->code == 0 && c->signal == 0 ? COMMAND_WELL : COMMAND_ILL;
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	return end;
 }
 
 void
 command_ask(struct command *c)
 {
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	if (c->ask_ns == 0)
 		c->ask_ns = clock_now_ns();
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	wake_signal(&c->wake);
 }
 
@@ -643,12 +644,40 @@ command_wait(struct command *c)
 {
 	bool well;
 
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	while (c->state != COMMAND_ENDED && c->state != COMMAND_GONE)
 		lock_wait(&c->changed, &c->lock);
 	well = c->code == 0 && c->signal == 0;
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
+	/* Processes that it has left behind may go on. */
+	if (well)
+		guardian_done();
 	return well;
+}
+
+/*
+ * From command_stop on we adopt the orphans of its group, to reap them without waiting
+ * for init.  Not before that, as we would have to wait for all of a command's orphans.
+ */
+#ifdef PR_SET_CHILD_SUBREAPER
+static void
+adopt(bool yes)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, yes ? 1L : 0L);
+}
+#else
+static void
+adopt(bool yes)
+{
+	(void)yes;
+}
+#endif
+
+void
+command_whole(struct command *c)
+{
+	if (c->consumer)
+		guardian_release();
 }
 
 void
@@ -656,16 +685,17 @@ command_stop(struct command *c)
 {
 	int error = 0;
 
-	lock_take(&c->lock);
+	adopt(true);
+	lock_acquire(&c->lock);
 	if (c->stop_ns == 0) {
 		c->stop_ns = clock_now_ns();
 		if (c->state == COMMAND_NEW)
 			never_locked(c);
 		error = signal_locked(c, SIGTERM);
-		/* One that is stopped should hear it, too. */
+		/* A stopped process has to run to receive it. */
 		signal_locked(c, SIGCONT);
 	}
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	if (error != 0)
 		log_line(LOG_ERROR, "cannot end the command: %s", strerror(error));
 	wake_signal(&c->wake);
@@ -674,9 +704,9 @@ command_stop(struct command *c)
 void
 command_hurry(struct command *c)
 {
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	c->hurry = true;
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	wake_signal(&c->wake);
 }
 
@@ -685,14 +715,14 @@ command_finish(struct command *c)
 {
 	uint64_t until = clock_now_ns() + GRACE_NS + REAP_NS;
 
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	c->finish = true;
 	if (c->state == COMMAND_NEW)
 		never_locked(c);
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 	wake_signal(&c->wake);
-	lock_take(&c->lock);
+	lock_acquire(&c->lock);
 	while (c->state != COMMAND_GONE && lock_wait_until(&c->changed, &c->lock, until))
 		;
-	lock_drop(&c->lock);
+	lock_release(&c->lock);
 }

@@ -1,26 +1,26 @@
 /*
- * command: a program that takes the stream's place at one end: the stream is
- * its standard input (at the receiver) or its standard output (at the sender).
+ * command: a program at one end of the stream: the stream is its standard input (at
+ * the receiver) or its standard output (at the sender).
  *
- * It is a process group of its own, with one descriptor of ours and no other:
- * the stream's pipe.  The other of its standard input and output is ours.  Its
- * standard error goes through a thread of this file, octet for octet, to our
- * own, and the last of it is kept, to be told to the peer if it fails.
+ * It leads a process group of its own.  Of its standard input and output, one is the
+ * stream's pipe and the other is ours.  A thread of this file passes its standard
+ * error on to ours, byte for byte, and keeps the end of it, to tell the peer if the
+ * command fails.
  *
  *	from		to		when
  *	NEW		STARTED		command_start
  *	NEW		GONE		command_stop or command_finish came before
- *	STARTED		ENDED		the process has ended (or could not be made),
- *					and its last words are read
- *	STARTED		GONE		command_stop came before it was made
+ *	STARTED		ENDED		the process has ended (or could not be started),
+ *					and its standard error was read
+ *	STARTED		GONE		command_stop came before it was started
  *	ENDED		GONE		reaped after command_finish; after command_stop
  *					its process group is empty, too
  *
- * A process that has ended stays unreaped until then, so that its number is
- * still its group's when the rest of the group is to be signalled.
+ * A process that has ended stays unreaped until GONE, so that its number still
+ * belongs to its group when the rest of the group must be signalled.
  *
- * Any thread may call; only command_wait and command_finish wait.  The lock is a
- * leaf.  Objects live as long as the process.
+ * Any thread may call; only command_wait and command_finish block.  The lock is a
+ * leaf.  Objects live as long as this process.
  */
 #ifndef COMMAND_H
 #define COMMAND_H
@@ -28,56 +28,59 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define COMMAND_TAIL	4096	/* octets kept of its standard error */
-#define COMMAND_VERDICT	512	/* room for how it ended, with its NUL */
+#define COMMAND_TAIL	4096	/* bytes kept of its standard error */
+#define COMMAND_OUTCOME	512	/* room for how it ended, with its NUL */
 
 struct command;
 
 /*
- * One argument is a script for /bin/sh, several are a program and its
- * arguments.  argv stays the caller's, for good.  NULL with errno.
+ * One argument is a script for /bin/sh, several are a program and its arguments.
+ * argv remains the caller's and must not change.  NULL with errno.
  */
 struct command *command_new(char *const *argv, bool consumer);
 
-/* Our end of the stream's pipe; the caller closes it, or nobody. */
+/* Our end of the stream's pipe; it belongs to the caller. */
 int command_stream(const struct command *c);
 
 /*
- * Before it is started: whom to tell, in the command's own thread and with
- * nothing locked, that it has ended, and what command_ask asks for.
+ * Called before command_start: `tell' is called in the command's own thread, with no
+ * lock held, when the command has ended, and for what command_ask asks.
  */
 void command_watch(struct command *c, void (*tell)(void *cookie), void *cookie);
 
-/* Once; later calls do nothing.  That it could not be started is an end like any other. */
+/* Starts it; later calls do nothing.  A failure to start it is a way to end. */
 void command_start(struct command *c);
 
 enum command_end {
 	COMMAND_RUNS,		/* or was not started */
 	COMMAND_WELL,		/* exited 0 */
-	COMMAND_ILL
+	COMMAND_ILL		/* failed */
 };
 
 enum command_end command_end(struct command *c);
 
-/* The consumer has closed its input: tell when it has ended, or in a second if it does not. */
+/* The consumer has closed its input: calls `tell' when it ends, or after a second. */
 void command_ask(struct command *c);
 
 /*
- * What is wrong with it, in one line, and after a newline the last that it said,
- * if it said anything.  Its end, if it ended ill; an end that is too early, if it
- * ended well; and if it runs, that it closed its input.
+ * What is wrong with it, in one line: how it failed; or if it exited 0, that this was
+ * too early; or if it still runs, that it closed its input.  After a newline follows
+ * the end of its standard error, if there was any.
  */
 void command_text(struct command *c, char *text, size_t size);
 
-/* Until it has ended: did it end well? */
+/* The consumer's input is the whole stream, so the caller may close our end. */
+void command_whole(struct command *c);
+
+/* Waits until it has ended; returns whether it succeeded. */
 bool command_wait(struct command *c);
 
-/* The transfer has failed: SIGTERM to its group now, SIGKILL five seconds later. */
+/* The transfer has failed: sends SIGTERM to its group now, SIGKILL five seconds later. */
 void command_stop(struct command *c);
-/* And no five seconds. */
+/* Sends SIGKILL without the five seconds. */
 void command_hurry(struct command *c);
 
-/* The process ends: wait until the command is gone; see command_stop. */
+/* This process ends: waits until the command is GONE. */
 void command_finish(struct command *c);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * frame: encodes and decodes what crosses the wire, octet by octet.
+ * frame: encodes and decodes what crosses the wire, byte by byte.
  * See frame.h for the tables.  Runs in whichever thread calls it.
  */
 #include "frame.h"
 
 #include <string.h>
 
-#include "crc32c.h"
+#include "crypto/crc32c.h"
 
 static void
 put16(uint8_t *p, unsigned v)
@@ -61,13 +61,16 @@ static const uint8_t magic[][4] = {
 	[GREETING_HELLO] = { 'V', 'M', 'h', 'e' },
 	[GREETING_WELCOME] = { 'V', 'M', 'w', 'e' },
 	[GREETING_REFUSE] = { 'V', 'M', 'n', 'o' },
-	[GREETING_CHALLENGE] = { 'V', 'M', 'c', 'h' },
-	[GREETING_PROOF] = { 'V', 'M', 'p', 'r' }
+	[GREETING_SEALED] = { 'V', 'M', 'h', 'e' },
+	[GREETING_ANSWER] = { 'V', 'M', 'a', 'n' }
 };
 
 #define KINDS	(sizeof(magic) / sizeof(magic[0]))
 
-/* Which of them these n octets can become; KINDS: none. */
+/*
+ * The kind of greeting that begins with these n bytes; KINDS: none does.  Whether a
+ * HELLO is sealed is known by its length alone.
+ */
 static size_t
 which(const uint8_t *in, size_t n)
 {
@@ -75,6 +78,8 @@ which(const uint8_t *in, size_t n)
 
 	while (i < KINDS && memcmp(in, magic[i], n < 4 ? n : 4) != 0)
 		i++;
+	if (i == GREETING_HELLO && n >= FRAME_ANSWER_CLEAR && get16(in + 6) == FRAME_HELLO_SEALED)
+		return GREETING_SEALED;
 	return i;
 }
 
@@ -84,8 +89,23 @@ greeting_possible(const uint8_t *in, size_t n)
 	return which(in, n) < KINDS;
 }
 
+static size_t
+length_of(size_t kind)
+{
+	return kind == GREETING_SEALED ? FRAME_HELLO_SEALED :
+	    kind == GREETING_ANSWER ? FRAME_ANSWER : FRAME_GREETING;
+}
+
+size_t
+greeting_length(const uint8_t *in, size_t n)
+{
+	if (n < FRAME_ANSWER_CLEAR)
+		return FRAME_ANSWER_CLEAR;
+	return in[4] != FRAME_VERSION ? FRAME_GREETING : length_of(which(in, n));
+}
+
 enum greeting
-greeting_kind(const uint8_t in[FRAME_GREETING])
+greeting_kind(const uint8_t *in)
 {
 	size_t kind = which(in, FRAME_GREETING);
 
@@ -93,24 +113,47 @@ greeting_kind(const uint8_t in[FRAME_GREETING])
 		return GREETING_ALIEN;
 	if (in[4] != FRAME_VERSION)
 		return GREETING_VERSION;
-	if (get16(in + 6) != FRAME_GREETING || get32(in + 124) != crc32c(0, in, 124))
+	if (get16(in + 6) != length_of(kind))
 		return GREETING_ALIEN;
-	return (enum greeting)kind;
+	if (kind == GREETING_ANSWER)
+		return in[5] == 0 ? GREETING_ANSWER : GREETING_ALIEN;
+	if (kind == GREETING_SEALED)
+		return all_zero(in + 24, FRAME_NAME) ? GREETING_SEALED : GREETING_ALIEN;
+	return get32(in + 124) == crc32c(0, in, 124) ? (enum greeting)kind : GREETING_ALIEN;
 }
 
 static void
-begin(uint8_t out[FRAME_GREETING], enum greeting kind)
+begin(uint8_t *out, enum greeting kind)
 {
-	memset(out, 0, FRAME_GREETING);
+	memset(out, 0, kind == GREETING_ANSWER ? FRAME_ANSWER_CLEAR : FRAME_GREETING);
 	memcpy(out, magic[kind], 4);
 	out[4] = FRAME_VERSION;
-	put16(out + 6, FRAME_GREETING);
+	put16(out + 6, (unsigned)length_of(kind));
 }
 
-static void
-end(uint8_t out[FRAME_GREETING])
+void
+greeting_check(uint8_t greeting[FRAME_GREETING])
 {
-	put32(out + 124, crc32c(0, out, 124));
+	put32(greeting + 124, crc32c(0, greeting, 124));
+}
+
+void
+greeting_seal(uint8_t hello[FRAME_GREETING])
+{
+	put16(hello + 6, FRAME_HELLO_SEALED);
+}
+
+void
+greeting_unseal(uint8_t hello[FRAME_GREETING])
+{
+	put16(hello + 6, FRAME_GREETING);
+	greeting_check(hello);
+}
+
+void
+answer_begin(uint8_t out[FRAME_ANSWER_CLEAR])
+{
+	begin(out, GREETING_ANSWER);
 }
 
 void
@@ -119,23 +162,28 @@ hello_encode(const struct hello *hello, uint8_t out[FRAME_GREETING])
 	begin(out, hello->welcome ? GREETING_WELCOME : GREETING_HELLO);
 	out[5] = (uint8_t)hello->role;
 	memcpy(out + 8, hello->session, FRAME_ID);
-	memcpy(out + 24, hello->instance, FRAME_ID);
-	put16(out + 40, hello->leg);
-	put16(out + 42, hello->path);
-	put32(out + 44, hello->incarnation);
-	put32(out + 48, hello->required);
-	put32(out + 52, hello->known);
-	memcpy(out + 56, hello->phrase, 4);
-	put64(out + 60, hello->window);
-	put32(out + 68, hello->frame);
-	put32(out + 72, hello->heartbeat_ms);
-	put64(out + 76, hello->timeout_ms);
-	put64(out + 84, hello->delivered);
-	memcpy(out + 92, hello->nonce, sizeof(hello->nonce));
-	end(out);
+	memcpy(out + 24, hello->name, FRAME_NAME);
+	memcpy(out + 40, hello->instance, FRAME_ID);
+	put16(out + 56, hello->leg);
+	put16(out + 58, hello->path);
+	put32(out + 60, hello->incarnation);
+	put32(out + 64, hello->required);
+	put32(out + 68, hello->known);
+	memcpy(out + 72, hello->phrase, 4);
+	put64(out + 76, hello->window);
+	put32(out + 84, hello->frame);
+	put32(out + 88, hello->heartbeat_ms);
+	put64(out + 92, hello->timeout_ms);
+	put64(out + 100, hello->linger_ms);
+	put64(out + 108, hello->delivered);
+	put64(out + 116, hello->received);
+	greeting_check(out);
 }
 
-/* The limits here are those of the options; see the manual. */
+/*
+ * These limits belong to the wire.  They are at least as wide as those of the options,
+ * so that a peer may offer values that our options do not.
+ */
 static const char *
 hello_judge(const struct hello *hello)
 {
@@ -148,7 +196,7 @@ hello_judge(const struct hello *hello)
 	if (hello->incarnation == 0)
 		return "incarnation is zero";
 	if ((hello->required & ~hello->known) != 0)
-		return "requires what it does not know";
+		return "requires a feature that it does not know";
 	if (hello->window < (1u << 20) || hello->window > (uint64_t)64 << 30)
 		return "window out of range";
 	if (hello->frame < 4096 || hello->frame > FRAME_DATA_MAX)
@@ -157,8 +205,10 @@ hello_judge(const struct hello *hello)
 		return "heartbeat out of range";
 	if (hello->timeout_ms > (uint64_t)1 << 50)
 		return "timeout out of range";
-	if (!hello->welcome && hello->delivered != 0)
-		return "delivered before it begins";
+	if (hello->linger_ms > (uint64_t)1 << 50)
+		return "linger out of range";
+	if (hello->role == ROLE_SENDER && (hello->delivered != 0 || hello->received != 0))
+		return "a sender claims to have received the stream";
 	return NULL;
 }
 
@@ -170,24 +220,24 @@ hello_decode(struct hello *hello, const uint8_t in[FRAME_GREETING])
 	memset(hello, 0, sizeof(*hello));
 	if (kind != GREETING_HELLO && kind != GREETING_WELCOME)
 		return "not a greeting of this kind";
-	if (!all_zero(in + 108, 16))
-		return "reserved octets are not zero";
 	hello->welcome = kind == GREETING_WELCOME;
 	hello->role = (enum role)in[5];
 	memcpy(hello->session, in + 8, FRAME_ID);
-	memcpy(hello->instance, in + 24, FRAME_ID);
-	hello->leg = get16(in + 40);
-	hello->path = get16(in + 42);
-	hello->incarnation = get32(in + 44);
-	hello->required = get32(in + 48);
-	hello->known = get32(in + 52);
-	memcpy(hello->phrase, in + 56, 4);
-	hello->window = get64(in + 60);
-	hello->frame = get32(in + 68);
-	hello->heartbeat_ms = get32(in + 72);
-	hello->timeout_ms = get64(in + 76);
-	hello->delivered = get64(in + 84);
-	memcpy(hello->nonce, in + 92, sizeof(hello->nonce));
+	memcpy(hello->name, in + 24, FRAME_NAME);
+	memcpy(hello->instance, in + 40, FRAME_ID);
+	hello->leg = get16(in + 56);
+	hello->path = get16(in + 58);
+	hello->incarnation = get32(in + 60);
+	hello->required = get32(in + 64);
+	hello->known = get32(in + 68);
+	memcpy(hello->phrase, in + 72, 4);
+	hello->window = get64(in + 76);
+	hello->frame = get32(in + 84);
+	hello->heartbeat_ms = get32(in + 88);
+	hello->timeout_ms = get64(in + 92);
+	hello->linger_ms = get64(in + 100);
+	hello->delivered = get64(in + 108);
+	hello->received = get64(in + 116);
 	return hello_judge(hello);
 }
 
@@ -201,7 +251,7 @@ refuse_encode(const struct refuse *refuse, uint8_t out[FRAME_GREETING])
 	memcpy(out + 8, refuse->session, FRAME_ID);
 	put64(out + 24, refuse->no_leg_ms);
 	memcpy(out + 32, refuse->text, n < FRAME_REFUSE_TEXT ? n : FRAME_REFUSE_TEXT);
-	end(out);
+	greeting_check(out);
 }
 
 const char *
@@ -210,7 +260,7 @@ refuse_decode(struct refuse *refuse, const uint8_t in[FRAME_GREETING])
 	memset(refuse, 0, sizeof(*refuse));
 	if (greeting_kind(in) != GREETING_REFUSE)
 		return "not a refusal";
-	if (in[5] < REFUSE_PHRASE || in[5] > REFUSE_KEY)
+	if (in[5] < REFUSE_PHRASE || in[5] > REFUSE_NAME)
 		return "unknown reason";
 	refuse->reason = (enum refusal)in[5];
 	memcpy(refuse->session, in + 8, FRAME_ID);
@@ -219,62 +269,62 @@ refuse_decode(struct refuse *refuse, const uint8_t in[FRAME_GREETING])
 	return NULL;
 }
 
-void
-challenge_encode(const struct challenge *challenge, uint8_t out[FRAME_GREETING])
-{
-	begin(out, GREETING_CHALLENGE);
-	memcpy(out + 8, challenge->session, FRAME_ID);
-	memcpy(out + 24, challenge->nonce, FRAME_NONCE);
-	end(out);
-}
-
-const char *
-challenge_decode(struct challenge *challenge, const uint8_t in[FRAME_GREETING])
-{
-	memset(challenge, 0, sizeof(*challenge));
-	if (greeting_kind(in) != GREETING_CHALLENGE)
-		return "not a challenge";
-	if (in[5] != 0 || !all_zero(in + 40, 84))
-		return "reserved octets are not zero";
-	memcpy(challenge->session, in + 8, FRAME_ID);
-	memcpy(challenge->nonce, in + 24, FRAME_NONCE);
-	return NULL;
-}
-
-void
-proof_encode(const struct proof *proof, uint8_t out[FRAME_GREETING])
-{
-	begin(out, GREETING_PROOF);
-	memcpy(out + 8, proof->session, FRAME_ID);
-	memcpy(out + 24, proof->hmac, FRAME_PROOF);
-	end(out);
-}
-
-const char *
-proof_decode(struct proof *proof, const uint8_t in[FRAME_GREETING])
-{
-	memset(proof, 0, sizeof(*proof));
-	if (greeting_kind(in) != GREETING_PROOF)
-		return "not a proof";
-	if (in[5] != 0 || !all_zero(in + 56, 68))
-		return "reserved octets are not zero";
-	memcpy(proof->session, in + 8, FRAME_ID);
-	memcpy(proof->hmac, in + 24, FRAME_PROOF);
-	return NULL;
-}
-
 /* Headers */
 
+/*
+ * The frame types: the legal lengths of the payload are from `least' to `most' bytes
+ * in whole steps.  The first row stands for every unknown type; no length is legal.
+ */
+struct type {
+	const char *name;
+	uint32_t least, step, most;
+};
+
+static const struct type types[] = {
+	{ "?", 1, 1, 0 },
+	[FRAME_DATA] = { "DATA", 1, 1, FRAME_DATA_MAX },
+	[FRAME_FIN] = { "FIN", FRAME_FIN_SIZE, 1, FRAME_FIN_SIZE },
+	[FRAME_STATUS] = { "STATUS", FRAME_STATUS_SIZE, FRAME_STATUS_ENTRY,
+	    FRAME_STATUS_SIZE + FRAME_LEGS * FRAME_STATUS_ENTRY },
+	[FRAME_HEARTBEAT] = { "HEARTBEAT", FRAME_HEARTBEAT_SIZE, 1, FRAME_HEARTBEAT_SIZE },
+	[FRAME_DONE] = { "DONE", FRAME_DONE_SIZE, 1, FRAME_DONE_SIZE },
+	[FRAME_FAIL] = { "FAIL", FRAME_FAIL_SIZE, 1, FRAME_FAIL_SIZE + FRAME_TEXT_MAX },
+	[FRAME_BYE] = { "BYE", 0, 1, 0 },
+	[FRAME_LEAVE] = { "LEAVE", 0, 1, 0 },
+	[FRAME_CONFIRM] = { "CONFIRM", 0, 1, 0 },
+};
+
+static const struct type *
+type_of(unsigned number)
+{
+	return &types[number < sizeof(types) / sizeof(types[0]) ? number : 0];
+}
+
+static bool
+length_good(enum frame_type number, size_t n)
+{
+	const struct type *t = type_of(number);
+
+	return n >= t->least && n <= t->most && (n - t->least) % t->step == 0;
+}
+
 void
-frame_encode(const struct frame *frame, uint8_t out[FRAME_HEADER])
+frame_head_encode(const struct frame *frame, uint8_t out[FRAME_HEAD])
 {
 	out[0] = (uint8_t)frame->type;
 	out[1] = frame->flags;
 	put16(out + 2, 0);
 	put32(out + 4, frame->length);
-	put64(out + 8, frame->seq);
-	put32(out + 16, frame->check);
-	put32(out + 20, crc32c(0, out, 20));
+	put32(out + 8, 0);
+	put64(out + 12, frame->seq);
+}
+
+void
+frame_encode(const struct frame *frame, uint8_t out[FRAME_HEADER])
+{
+	frame_head_encode(frame, out);
+	put32(out + 20, frame->check);
+	put32(out + 24, crc32c(0, out, 24));
 }
 
 void
@@ -286,54 +336,54 @@ frame_encode_checked(struct frame *frame, const uint8_t *payload, uint8_t out[FR
 }
 
 static const char *
-length_judge(const struct frame *frame)
-{
-	uint32_t n = frame->length;
-	bool good = false;
-
-	switch (frame->type) {
-	case FRAME_DATA:
-		good = n >= 1 && n <= FRAME_DATA_MAX;
-		break;
-	case FRAME_FIN:
-		good = n == FRAME_FIN_SIZE;
-		break;
-	case FRAME_STATUS:
-		good = n >= FRAME_STATUS_SIZE &&
-		    n <= FRAME_STATUS_SIZE + FRAME_LEGS * FRAME_STATUS_ENTRY &&
-		    (n - FRAME_STATUS_SIZE) % FRAME_STATUS_ENTRY == 0;
-		break;
-	case FRAME_HEARTBEAT:
-		good = n == FRAME_HEARTBEAT_SIZE;
-		break;
-	case FRAME_DONE:
-		good = n == FRAME_DONE_SIZE;
-		break;
-	case FRAME_FAIL:
-		good = n >= FRAME_FAIL_SIZE && n <= FRAME_FAIL_SIZE + FRAME_TEXT_MAX;
-		break;
-	case FRAME_BYE:
-	case FRAME_LEAVE:
-		good = n == 0;
-		break;
-	}
-	return good ? NULL : "length is not one of this type";
-}
-
-static const char *
 flags_judge(const struct frame *frame)
 {
 	uint8_t legal = FRAME_CHECKED;
 
 	if (frame->type == FRAME_HEARTBEAT)
 		legal |= FRAME_REPLY;
-	if ((frame->flags & ~legal) != 0)
-		return "unknown flags";
-	if ((frame->flags & FRAME_CHECKED) == 0 && frame->check != 0)
-		return "a check that is not announced";
-	if (frame->type != FRAME_DATA && (frame->flags & FRAME_CHECKED) == 0)
-		return "no check on a control frame";
+	return (frame->flags & ~legal) != 0 ? "unknown flags" : NULL;
+}
+
+/* What the header says, apart from its checks. */
+static const char *
+head_decode(struct frame *frame, const uint8_t *in)
+{
+	const char *why;
+
+	if (type_of(in[0]) == types)
+		return "unknown type";
+	if (get16(in + 2) != 0)
+		return "reserved bytes are not zero";
+	if (get32(in + 8) != 0)
+		return "a stream that is not open";
+	frame->type = (enum frame_type)in[0];
+	frame->flags = in[1];
+	frame->length = get32(in + 4);
+	frame->seq = get64(in + 12);
+	if (!length_good(frame->type, frame->length))
+		return "illegal length for this type";
+	if ((why = flags_judge(frame)) != NULL)
+		return why;
+	if (frame->type == FRAME_DATA || frame->type == FRAME_FIN) {
+		/* Offsets stay so small that sums of them cannot wrap. */
+		if (frame->seq > (uint64_t)1 << 62)
+			return "sequence number out of range";
+	} else if (frame->seq != 0)
+		return "a sequence number on a control frame";
 	return NULL;
+}
+
+const char *
+frame_head_decode(struct frame *frame, const uint8_t in[FRAME_HEAD])
+{
+	const char *why;
+
+	memset(frame, 0, sizeof(*frame));
+	why = head_decode(frame, in);
+	if (why == NULL && (frame->flags & FRAME_CHECKED) != 0)
+		return "a check on a sealed frame";
+	return why;
 }
 
 const char *
@@ -342,26 +392,16 @@ frame_decode(struct frame *frame, const uint8_t in[FRAME_HEADER])
 	const char *why;
 
 	memset(frame, 0, sizeof(*frame));
-	if (get32(in + 20) != crc32c(0, in, 20))
-		return "the header's check differs";
-	if (in[0] < FRAME_DATA || in[0] > FRAME_LEAVE)
-		return "unknown type";
-	if (get16(in + 2) != 0)
-		return "reserved octets are not zero";
-	frame->type = (enum frame_type)in[0];
-	frame->flags = in[1];
-	frame->length = get32(in + 4);
-	frame->seq = get64(in + 8);
-	frame->check = get32(in + 16);
-	if ((why = length_judge(frame)) != NULL || (why = flags_judge(frame)) != NULL)
+	if (get32(in + 24) != crc32c(0, in, 24))
+		return "the header's check is wrong";
+	if ((why = head_decode(frame, in)) != NULL)
 		return why;
-	if (frame->type == FRAME_DATA || frame->type == FRAME_FIN) {
-		/* Offsets stay far from wrapping, so sums need no care. */
-		if (frame->seq > (uint64_t)1 << 62)
-			return "sequence number out of range";
-	} else if (frame->seq != 0)
-		return "a sequence number where there is none";
-	return NULL;
+	frame->check = get32(in + 20);
+	if ((frame->flags & FRAME_CHECKED) == 0 && frame->check != 0)
+		return "a payload check without its flag";
+	if (frame->type != FRAME_DATA && (frame->flags & FRAME_CHECKED) == 0)
+		return "a control frame without a check";
+	return frame->type == FRAME_CONFIRM ? "CONFIRM without a key" : NULL;
 }
 
 bool
@@ -378,15 +418,17 @@ fin_encode(const struct fin *fin, uint8_t *out)
 {
 	memset(out, 0, FRAME_FIN_SIZE);
 	put64(out, fin->digest);
+	put32(out + 8, fin->waited_ms);
 	return FRAME_FIN_SIZE;
 }
 
 const char *
 fin_decode(struct fin *fin, const uint8_t *in, size_t n)
 {
-	if (n != FRAME_FIN_SIZE || !all_zero(in + 8, 8))
+	if (!length_good(FRAME_FIN, n) || !all_zero(in + 12, 4))
 		return "FIN is malformed";
 	fin->digest = get64(in);
+	fin->waited_ms = get32(in + 8);
 	return NULL;
 }
 
@@ -399,6 +441,7 @@ status_encode(const struct status *status, uint8_t *out)
 	put64(out, status->delivered);
 	put64(out + 8, status->limit);
 	out[16] = status->blocked;
+	put32(out + 18, status->waited_ms);
 	put16(out + 22, status->count);
 	out += FRAME_STATUS_SIZE;
 	for (i = 0; i < status->count; i++, out += FRAME_STATUS_ENTRY) {
@@ -415,17 +458,17 @@ status_decode(struct status *status, const uint8_t *in, size_t n)
 {
 	unsigned i;
 
-	if (n < FRAME_STATUS_SIZE)
-		return "STATUS is too short";
+	if (!length_good(FRAME_STATUS, n))
+		return "STATUS has an illegal length";
 	status->delivered = get64(in);
 	status->limit = get64(in + 8);
 	status->blocked = in[16] == 1;
+	status->waited_ms = get32(in + 18);
 	status->count = get16(in + 22);
-	if (in[16] > 1 || !all_zero(in + 17, 5))
-		return "reserved octets are not zero";
-	if (status->count > FRAME_LEGS ||
-	    n != FRAME_STATUS_SIZE + (size_t)status->count * FRAME_STATUS_ENTRY)
-		return "STATUS has another number of entries than it says";
+	if (in[16] > 1 || in[17] != 0)
+		return "reserved bytes are not zero";
+	if (n != FRAME_STATUS_SIZE + (size_t)status->count * FRAME_STATUS_ENTRY)
+		return "STATUS has a wrong number of entries";
 	if (status->limit < status->delivered || status->limit > (uint64_t)1 << 62)
 		return "limit out of range";
 	in += FRAME_STATUS_SIZE;
@@ -448,19 +491,24 @@ heartbeat_encode(const struct heartbeat *heartbeat, uint8_t *out)
 	put64(out + 8, heartbeat->seen);
 	put64(out + 16, heartbeat->next);
 	out[24] = heartbeat->idle;
+	out[25] = (uint8_t)heartbeat->legs;
+	put32(out + 28, heartbeat->waited_ms);
 	return FRAME_HEARTBEAT_SIZE;
 }
 
 const char *
 heartbeat_decode(struct heartbeat *heartbeat, const uint8_t *in, size_t n)
 {
-	if (n != FRAME_HEARTBEAT_SIZE || in[24] > 1 || !all_zero(in + 25, 7))
+	if (!length_good(FRAME_HEARTBEAT, n) || in[24] > 1 || in[25] > FRAME_LEGS ||
+	    !all_zero(in + 26, 2))
 		return "HEARTBEAT is malformed";
 	heartbeat->counter = get32(in);
 	heartbeat->echo = get32(in + 4);
 	heartbeat->seen = get64(in + 8);
 	heartbeat->next = get64(in + 16);
 	heartbeat->idle = in[24] == 1;
+	heartbeat->legs = in[25];
+	heartbeat->waited_ms = get32(in + 28);
 	return NULL;
 }
 
@@ -470,16 +518,18 @@ done_encode(const struct done *done, uint8_t *out)
 	memset(out, 0, FRAME_DONE_SIZE);
 	put64(out, done->total);
 	put32(out + 8, done->status);
+	put32(out + 12, done->waited_ms);
 	return FRAME_DONE_SIZE;
 }
 
 const char *
 done_decode(struct done *done, const uint8_t *in, size_t n)
 {
-	if (n != FRAME_DONE_SIZE || get32(in + 12) != 0)
+	if (!length_good(FRAME_DONE, n))
 		return "DONE is malformed";
 	done->total = get64(in);
 	done->status = get32(in + 8);
+	done->waited_ms = get32(in + 12);
 	return done->status == 0 ? NULL : "DONE with a status other than 0";
 }
 
@@ -499,7 +549,7 @@ fail_encode(const struct fail *fail, uint8_t *out)
 const char *
 fail_decode(struct fail *fail, const uint8_t *in, size_t n)
 {
-	if (n < FRAME_FAIL_SIZE || n > FRAME_FAIL_SIZE + FRAME_TEXT_MAX || get16(in + 2) != 0)
+	if (!length_good(FRAME_FAIL, n) || get16(in + 2) != 0)
 		return "FAIL is malformed";
 	if (get16(in) < FAIL_SOURCE || get16(in) > FAIL_COMMAND)
 		return "FAIL with an unknown reason";
@@ -514,12 +564,7 @@ fail_decode(struct fail *fail, const uint8_t *in, size_t n)
 const char *
 frame_name(enum frame_type type)
 {
-	static const char *const name[] = {
-		"?", "DATA", "FIN", "STATUS", "HEARTBEAT", "DONE", "FAIL", "BYE",
-		"LEAVE"
-	};
-
-	return name[type >= FRAME_DATA && type <= FRAME_LEAVE ? type : 0];
+	return type_of(type)->name;
 }
 
 const char *
@@ -529,10 +574,11 @@ refusal_text(enum refusal reason)
 		"no reason", "the checkphrase differs", "another version of the protocol",
 		"busy with another session", "not the receiver of this session",
 		"a feature that is required is not known", "both ends have the same role",
-		"a newer incarnation of this leg is in place", "the key differs"
+		"a newer incarnation of this leg is in place", "the key differs",
+		"the name of the transfer differs"
 	};
 
-	return text[reason >= REFUSE_PHRASE && reason <= REFUSE_KEY ? reason : 0];
+	return text[reason >= REFUSE_PHRASE && reason <= REFUSE_NAME ? reason : 0];
 }
 
 const char *

@@ -1,5 +1,5 @@
 /*
- * inflow: the octets that a leg receives.  See inflow.h; runs in the leg's
+ * inflow: the bytes that a leg receives.  See inflow.h; runs in the leg's
  * thread, with no lock held.
  */
 #ifdef __linux__
@@ -14,15 +14,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "crc32c.h"
+#include "crypto/channel.h"
+#include "crypto/crc32c.h"
 #include "leg.h"
-#include "lock.h"
-#include "log.h"
 #include "rx.h"
-#include "worker.h"
+#include "sys/clock.h"
+#include "sys/log.h"
 
-#define BURST	64		/* calls in a row before the leg looks at the rest */
-#define VOID	(64u << 10)	/* octets thrown away in one call */
+#define VOID	(16u << 10)	/* bytes discarded in one call; on the stack */
 
 void
 inflow_init(struct inflow *in)
@@ -30,18 +29,34 @@ inflow_init(struct inflow *in)
 	in->stage = INFLOW_HEADER;
 	in->have = 0;
 	in->buffer = NULL;
-	in->sluice = NULL;
-	in->narrow = false;
+	in->staging = NULL;
+	in->narrow = in->waits = false;
 	in->full_ns = 0;
 	in->taken = 0;
 	in->told = 0;
 }
 
-static void
-sluice_leave(struct leg *leg)
+static const char wrong_tag[] = "a frame's tag is wrong";
+static const char no_numbers[] = "it has used up the numbers of its frames";
+
+static size_t
+header_size(const struct leg *leg)
 {
-	leg->in.sluice = NULL;
-	rx_sluice_leave(leg->rx);
+	return leg->keys != NULL ? FRAME_HEAD_SEALED : FRAME_HEADER;
+}
+
+/* Bytes of a frame count when the whole frame was verified, not as they arrive. */
+static bool
+judged(const struct leg *leg)
+{
+	return leg->keys != NULL || leg->checked;
+}
+
+static void
+staging_leave(struct leg *leg)
+{
+	leg->in.staging = NULL;
+	rx_staging_leave(leg->rx);
 }
 
 void
@@ -52,17 +67,17 @@ inflow_stop(struct leg *leg)
 	if (leg->rx == NULL)
 		return;
 	rx_leave(leg->rx, leg);
-	if (in->sluice != NULL) {
-		sluice_drop(in->sluice);
-		sluice_leave(leg);
+	if (in->staging != NULL) {
+		staging_drop(in->staging);
+		staging_leave(leg);
 	}
 	if (in->buffer == NULL)
 		return;
-	/* What came without a check is good as far as it goes. */
-	if (!leg->checked && !leg->keyed && in->seq > in->begin)
-		rx_store(leg->rx, leg, in->begin, in->seq, in->buffer);
+	/* Without a check every byte that arrived counts. */
+	if (!judged(leg) && in->seq > in->begin)
+		(void)rx_store(leg->rx, leg, in->begin, in->seq, in->buffer);
 	else
-		rx_buffer_drop(leg->rx, in->buffer);
+		rx_buffer_drop(leg->rx, leg, in->buffer);
 	in->buffer = NULL;
 }
 
@@ -101,46 +116,49 @@ take(struct leg *leg, struct iovec *iov, unsigned count, size_t *n)
 	*n = (size_t)got;
 	leg->in.taken += *n;
 	if (leg->in.stage == INFLOW_DATA)
-		pulse_moved(&leg->pulse, clock_now_ns());
+		liveness_moved(&leg->liveness, clock_now_ns());
 	else
-		pulse_heard(&leg->pulse, clock_now_ns());
+		liveness_heard(&leg->liveness, clock_now_ns());
 	return INFLOW_MORE;
 }
 
-/* Thrown away; but with a key a frame counts only if all of it has its MAC. */
+/* Reads and discards; a frame with a check or a tag is still verified. */
 static enum inflow_result
-take_void(struct leg *leg, uint64_t most, size_t *n)
+take_discarded(struct leg *leg, uint64_t most, size_t *n)
 {
 	uint8_t sink[VOID];
 	struct iovec iov = { sink, most < VOID ? (size_t)most : VOID };
 	enum inflow_result result = take(leg, &iov, 1, n);
 
-	if (leg->keyed && leg->in.stage == INFLOW_DATA)
-		siphash_add(&leg->in.sum, sink, *n);
+	if (leg->keys != NULL && leg->in.stage == INFLOW_DATA)
+		aead_open(&leg->keys->receive.body, sink, sink, *n);
+	if (leg->checked && leg->in.stage == INFLOW_DATA)
+		leg->in.check = crc32c(leg->in.check, sink, *n);
 	return result;
 }
 
 /* Frames of the stream */
 
+/* The whole frame has arrived and was verified. */
 static void
 frame_done(struct leg *leg)
 {
 	leg->in.stage = INFLOW_HEADER;
 	atomic_fetch_add_explicit(&leg->frames, 1, memory_order_relaxed);
-	worker_chaos(leg);
+	chaos_passed(&leg->chaos);
 }
 
 /* From in->seq on. */
 static enum inflow_result
-go(struct leg *leg, enum order_way way)
+go(struct leg *leg, enum reassembly_way way)
 {
 	struct inflow *in = &leg->in;
 
-	if (way == ORDER_KEEP) {
-		in->buffer = rx_buffer(leg->rx, (size_t)(in->end - in->seq));
+	if (way == REASSEMBLY_BUFFER) {
+		in->buffer = rx_buffer(leg->rx, leg, in->seq, (size_t)(in->end - in->seq));
 		if (in->buffer == NULL) {
 			rx_fail_memory(leg->rx);
-			way = ORDER_VOID;
+			way = REASSEMBLY_DISCARD;
 		}
 		in->begin = in->seq;
 	}
@@ -150,43 +168,81 @@ go(struct leg *leg, enum order_way way)
 }
 
 /*
- * In which way, beside buffering, the octets can take their turn.  With a key in
- * none: what a man in the middle on this very machine has sent may be pages that
- * he can still write to when their MAC was found right.
+ * How the leg can move bytes to the consumer other than through a buffer.  With a key
+ * not at all: it has to be decrypted.
  */
 static enum rx_direct
 direct_way(const struct leg *leg)
 {
 	const struct inflow *in = &leg->in;
 
-	if (leg->keyed)
+	if (leg->keys != NULL)
 		return RX_BUFFERED;
 	if (!leg->checked)
 		return RX_DIRECT;
-	return in->narrow || in->frame.length > SLUICE_MOST ? RX_BUFFERED : RX_SLUICED;
+	return in->narrow || in->frame.length > STAGING_MAX ? RX_BUFFERED : RX_STAGED;
 }
 
-/* The way from in->seq on; called anew when the way changes in mid-frame. */
+/* Goes the way that was granted. */
+static enum inflow_result
+granted(struct leg *leg, struct rx_grant *grant)
+{
+	struct inflow *in = &leg->in;
+
+	if (grant->way == REASSEMBLY_DIRECT && grant->direct == RX_STAGED) {
+		in->staging = rx_staging(leg->rx);
+		in->right = false;
+		if (!staging_open(in->staging)) {
+			rx_leave(leg->rx, leg);
+			staging_leave(leg);
+			grant->direct = RX_BUFFERED;
+			rx_begin(leg->rx, leg, grant);
+		}
+	}
+	in->skip = grant->skip;
+	in->waits = false;
+	return go(leg, grant->way);
+}
+
+/* The way from in->seq on, when it changes within a frame. */
 static enum inflow_result
 choose(struct leg *leg, bool direct)
 {
-	struct inflow *in = &leg->in;
-	enum rx_direct how = direct ? direct_way(leg) : RX_BUFFERED;
-	enum order_way way = rx_begin(leg->rx, leg, in->seq, in->end, how, &in->skip);
+	struct rx_grant grant = {
+		.seq = leg->in.seq, .end = leg->in.end,
+		.direct = direct ? direct_way(leg) : RX_BUFFERED
+	};
 
-	if (way == ORDER_TURN && how == RX_SLUICED) {
-		in->sluice = rx_sluice(leg->rx);
-		in->right = false;
-		if (!sluice_open(in->sluice)) {
-			rx_leave(leg->rx, leg);
-			sluice_leave(leg);
-			way = rx_begin(leg->rx, leg, in->seq, in->end, RX_BUFFERED, &in->skip);
-		}
-	}
-	return go(leg, way);
+	rx_begin(leg->rx, leg, &grant);
+	return granted(leg, &grant);
 }
 
-/* A MAC or a check that differs: the leg ends, and what it held goes again. */
+/*
+ * Before the leg waits for its socket with the turn, which it may lose meanwhile to a
+ * leg that has a copy.  false: it has lost it.
+ */
+static bool
+keeps_turn(struct leg *leg)
+{
+	leg->in.waits = rx_wait(leg->rx, leg);
+	return leg->in.waits;
+}
+
+/* Before anything moves to the consumer.  false: the turn was lost, or rx is stopped. */
+static bool
+has_turn(struct leg *leg)
+{
+	if (leg->in.waits) {
+		leg->in.waits = false;
+		return rx_resume(leg->rx, leg);
+	}
+	if (!rx_stopped(leg->rx))
+		return true;
+	rx_leave(leg->rx, leg);
+	return false;
+}
+
+/* A tag or a check is wrong: the leg ends, and its bytes are sent again. */
 static enum inflow_result
 spoilt(struct leg *leg, const char *text, const char **why)
 {
@@ -196,67 +252,75 @@ spoilt(struct leg *leg, const char *text, const char **why)
 	return INFLOW_BROKEN;
 }
 
-/* Chaos: as if a bit of the payload had been another. */
+/* Chaos: flips a bit of the payload. */
 static void
 corrupt(struct leg *leg)
 {
 	struct inflow *in = &leg->in;
 	size_t bit;
 
-	if ((leg->checked || leg->keyed) && chaos_corrupt(&leg->chaos, in->frame.length, &bit)) {
+	if (judged(leg) && chaos_corrupt(&leg->chaos, in->frame.length, &bit)) {
 		in->check ^= 1;
-		in->mac[0] ^= 1;
+		in->tag[0] ^= 1;
 	}
 }
 
-static enum inflow_result
-keep_done(struct leg *leg, const char **why)
+/* Verifies a frame that has arrived.  NULL, or what is wrong with it. */
+static const char *
+judge(struct leg *leg)
 {
 	struct inflow *in = &leg->in;
-	struct order_buffer *buffer = in->buffer;
-	const char *wrong = NULL;
 
 	corrupt(leg);
-	if (leg->keyed && !auth_frame_good(&in->sum, in->mac))
-		wrong = "a frame's MAC differs";
-	else if (leg->checked && in->check != in->frame.check)
-		wrong = "a payload's check differs";
-	in->buffer = NULL;
-	if (wrong != NULL) {
-		rx_buffer_drop(leg->rx, buffer);
-		return spoilt(leg, wrong, why);
-	}
-	rx_store(leg->rx, leg, in->begin, in->end, buffer);
-	frame_done(leg);
-	return INFLOW_MORE;
+	if (leg->keys != NULL && !aead_verify(&leg->keys->receive.body, in->tag))
+		return wrong_tag;
+	if (leg->checked && in->check != in->frame.check)
+		return "a payload's check is wrong";
+	return NULL;
 }
 
-/* With a key nothing was said of it so far. */
 static enum inflow_result
-void_done(struct leg *leg, const char **why)
+buffer_done(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
+	struct reassembly_buffer *buffer = in->buffer;
+	const char *wrong = judge(leg);
 
-	if (leg->keyed && !auth_frame_good(&in->sum, in->mac))
-		return spoilt(leg, "a frame's MAC differs", why);
-	if (leg->keyed)
-		rx_voided(leg->rx, leg, in->frame.length);
-	atomic_fetch_add_explicit(&leg->resent, 1, memory_order_relaxed);
+	in->buffer = NULL;
+	if (wrong != NULL) {
+		rx_buffer_drop(leg->rx, leg, buffer);
+		return spoilt(leg, wrong, why);
+	}
+	*why = rx_store(leg->rx, leg, in->begin, in->end, buffer);
+	if (*why != NULL)
+		return INFLOW_BROKEN;
 	frame_done(leg);
 	return INFLOW_MORE;
 }
 
-/* All of a payload is here that is kept or thrown away; with a key a MAC follows. */
+static enum inflow_result
+discard_done(struct leg *leg, const char **why)
+{
+	const char *wrong = judge(leg);
+
+	if (wrong != NULL)
+		return spoilt(leg, wrong, why);
+	rx_discarded(leg->rx, leg, leg->in.frame.length, true);
+	frame_done(leg);
+	return INFLOW_MORE;
+}
+
+/* A payload that is buffered or discarded has arrived; with a key its tag follows. */
 static enum inflow_result
 payload_done(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 
-	if (leg->keyed && in->mac_have < FRAME_MAC) {
-		in->stage = INFLOW_MAC;
+	if (leg->keys != NULL && in->tag_have < FRAME_TAG) {
+		in->stage = INFLOW_TAG;
 		return INFLOW_MORE;
 	}
-	return in->way == ORDER_KEEP ? keep_done(leg, why) : void_done(leg, why);
+	return in->way == REASSEMBLY_BUFFER ? buffer_done(leg, why) : discard_done(leg, why);
 }
 
 static size_t
@@ -265,40 +329,46 @@ less(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* n octets that are kept have come: checked at once, while they are in the cache. */
+/*
+ * n bytes were buffered: decrypts them in place, or adds them to the check, while they
+ * are in the processor's cache.
+ */
 static void
 check(struct leg *leg, size_t n)
 {
 	struct inflow *in = &leg->in;
-	const uint8_t *octets;
+	uint8_t *bytes;
 
 	if (n == 0)
 		return;
-	octets = in->buffer->data + (in->seq - in->begin);
+	bytes = in->buffer->data + (in->seq - in->begin);
 	if (leg->checked)
-		in->check = crc32c(in->check, octets, n);
-	if (leg->keyed)
-		siphash_add(&in->sum, octets, n);
+		in->check = crc32c(in->check, bytes, n);
+	if (leg->keys != NULL)
+		aead_open(&leg->keys->receive.body, bytes, bytes, n);
 }
 
 /*
- * The rest of the payload that is kept, if there is any, and in the same call
- * what follows: its MAC and the next header.
+ * Reads the rest of a buffered payload, if there is any, and in the same call what
+ * follows it: its tag and the next header.  With a key a long rest is read in pieces.
  */
 static enum inflow_result
 read_on(struct leg *leg, size_t rest, const char **why)
 {
 	struct inflow *in = &leg->in;
-	size_t mac = leg->keyed ? FRAME_MAC - in->mac_have : 0, n, part;
+	size_t tag = leg->keys != NULL ? FRAME_TAG - in->tag_have : 0, n, part;
+	bool whole = leg->keys == NULL || rest <= INFLOW_PIECE;
 	struct iovec iov[3];
 	unsigned count = 0;
 	enum inflow_result result;
 
+	rest = whole ? rest : INFLOW_PIECE;
 	if (rest > 0)
 		iov[count++] = (struct iovec){ in->buffer->data + (in->seq - in->begin), rest };
-	if (mac > 0)
-		iov[count++] = (struct iovec){ in->mac + in->mac_have, mac };
-	iov[count++] = (struct iovec){ in->header, FRAME_HEADER };
+	if (tag > 0 && whole)
+		iov[count++] = (struct iovec){ in->tag + in->tag_have, tag };
+	if (whole)
+		iov[count++] = (struct iovec){ in->header, header_size(leg) };
 	result = take(leg, iov, count, &n);
 	if (result != INFLOW_MORE)
 		return result;
@@ -306,28 +376,44 @@ read_on(struct leg *leg, size_t rest, const char **why)
 	check(leg, part);
 	in->seq += part;
 	n -= part;
-	part = less(n, mac);
-	in->mac_have += part;
+	part = less(n, tag);
+	in->tag_have += part;
 	in->have = n - part;
 	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
 }
 
 static enum inflow_result
-read_void(struct leg *leg, const char **why)
+read_discarded(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
+	bool last;
 	size_t n;
-	enum inflow_result result = take_void(leg, in->end - in->seq, &n);
+	enum inflow_result result = take_discarded(leg, in->end - in->seq, &n);
 
 	if (result != INFLOW_MORE)
 		return result;
 	in->seq += n;
-	if (!leg->keyed)
-		rx_voided(leg->rx, leg, n);
-	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
+	last = in->seq == in->end;
+	if (judged(leg))
+		return last ? payload_done(leg, why) : INFLOW_MORE;
+	/* Without a check every byte counts as it arrives. */
+	rx_discarded(leg->rx, leg, n, last);
+	if (last)
+		frame_done(leg);
+	return INFLOW_MORE;
 }
 
-/* The consumer takes nothing; false when it has not for so long that it is not waited for. */
+/*
+ * The system has no splice here: an old kernel, an emulator, a filter of system
+ * calls.  From now on read and write are used.
+ */
+static bool
+call_refused(int error)
+{
+	return error != EAGAIN && error != EWOULDBLOCK && error != ENOMEM && error != ENOBUFS;
+}
+
+/* The consumer takes nothing; false when it has taken nothing for INFLOW_FULL_NS. */
 static bool
 consumer_full(struct leg *leg)
 {
@@ -341,160 +427,157 @@ consumer_full(struct leg *leg)
 	return now - in->full_ns < INFLOW_FULL_NS;
 }
 
-/* The sluice */
+/* The staging pipe */
 
 /*
- * What the sluice holds of the frame, which is not yet known to be right, takes
- * another way: the turn was lost, or the pipes are too small.
+ * The part of the frame in the staging pipe, not verified yet, goes into a buffer: the
+ * turn was lost, or the pipes are too small.
  */
 static enum inflow_result
-unsluice(struct leg *leg, const char **why)
+unstage(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 	uint64_t seq = in->seq;
 
 	rx_leave(leg->rx, leg);
 	in->seq = in->frame.seq;
-	go(leg, rx_begin(leg->rx, leg, in->seq, in->end, RX_BUFFERED, &in->skip));
+	choose(leg, false);
 	in->seq = seq;
-	if (in->way == ORDER_VOID) {
-		rx_voided(leg->rx, leg, seq - in->frame.seq);
-		sluice_drop(in->sluice);
-	} else if (!sluice_take(in->sluice, in->buffer->data)) {
+	if (in->way == REASSEMBLY_DISCARD)
+		staging_drop(in->staging);
+	else if (!staging_take(in->staging, in->buffer->data)) {
 		errno = EIO;
 		return INFLOW_FAILED;
 	}
-	sluice_leave(leg);
+	staging_leave(leg);
 	return in->seq == in->end ? payload_done(leg, why) : INFLOW_MORE;
 }
 
-/* Nothing comes just now.  The turn may be lost meanwhile to a leg that has a copy. */
+/* The socket is empty. */
 static enum inflow_result
-sluice_idle(struct leg *leg, const char **why)
+staging_idle(struct leg *leg, const char **why)
 {
-	return rx_wait(leg->rx, leg) ? INFLOW_EMPTY : unsluice(leg, why);
+	return keeps_turn(leg) ? INFLOW_EMPTY : unstage(leg, why);
 }
 
 static enum inflow_result
-sluice_more(struct leg *leg, const char **why)
+staging_more(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 	size_t n = chaos_length(&leg->chaos, (size_t)(in->end - in->seq));
 	ssize_t got;
 
 	do
-		got = sluice_fill(in->sluice, leg->fd, n);
+		got = staging_fill(in->staging, leg->fd, n);
 	while (got == -1 && errno == EINTR);
 	if (got == 0)
 		return INFLOW_END;
-	if (got == -1)
-		return errno == EAGAIN || errno == EWOULDBLOCK ? sluice_idle(leg, why) : INFLOW_FAILED;
+	if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return staging_idle(leg, why);
+	if (got == -1 && (net_lost(errno) || !in->staging->open))
+		return INFLOW_FAILED;
+	if (got == -1) {
+		staging_refuse(in->staging);
+		return unstage(leg, why);
+	}
 	n = (size_t)got;
-	in->check = crc32c(in->check, in->sluice->octets, n);
-	digest_add(&in->sluice->digest, in->sluice->octets, n);
+	in->check = crc32c(in->check, in->staging->bytes, n);
+	digest_add(&in->staging->digest, in->staging->bytes, n);
 	in->seq += n;
 	in->taken += n;
-	pulse_moved(&leg->pulse, clock_now_ns());
-	in->narrow = in->sluice->spilt > 0;
-	return in->narrow ? unsluice(leg, why) : INFLOW_MORE;
+	liveness_moved(&leg->liveness, clock_now_ns());
+	in->narrow = in->staging->spilt > 0;
+	return in->narrow ? unstage(leg, why) : INFLOW_MORE;
 }
 
-/* All of the frame is here. */
+/* The whole frame has arrived. */
 static enum inflow_result
-sluice_judge(struct leg *leg, const char **why)
+staging_judge(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 
 	corrupt(leg);
 	if (in->check != in->frame.check)
-		return spoilt(leg, "a payload's check differs", why);
-	rx_sluice_right(leg->rx, in->end);
+		return spoilt(leg, "a payload's check is wrong", why);
+	rx_staging_right(leg->rx, in->end);
 	in->right = true;
 	return INFLOW_MORE;
 }
 
+/* The consumer takes no more: buffers what it has not taken of a verified frame. */
 static enum inflow_result
-sluice_done(struct leg *leg)
-{
-	rx_leave(leg->rx, leg);
-	sluice_leave(leg);
-	frame_done(leg);
-	return INFLOW_MORE;
-}
-
-/* The consumer takes no more: what it has not taken of a right frame is buffered. */
-static enum inflow_result
-sluice_store(struct leg *leg)
+staging_store(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
-	size_t rest = in->sluice->held;
-	struct order_buffer *buffer = rx_buffer(leg->rx, rest);
+	size_t rest = in->staging->held;
+	struct reassembly_buffer *buffer = rx_buffer(leg->rx, leg, in->end - rest, rest);
 
 	if (buffer == NULL) {
 		rx_fail_memory(leg->rx);
-		sluice_drop(in->sluice);
-		return sluice_done(leg);
-	}
-	if (!sluice_take(in->sluice, buffer->data)) {
-		rx_buffer_drop(leg->rx, buffer);
+		staging_drop(in->staging);
+	} else if (!staging_take(in->staging, buffer->data)) {
+		rx_buffer_drop(leg->rx, leg, buffer);
 		errno = EIO;
 		return INFLOW_FAILED;
 	}
 	rx_leave(leg->rx, leg);
-	rx_store(leg->rx, leg, in->end - rest, in->end, buffer);
-	return sluice_done(leg);
+	*why = buffer == NULL ? NULL :
+	    rx_store(leg->rx, leg, in->end - rest, in->end, buffer);
+	staging_leave(leg);
+	frame_done(leg);
+	return *why == NULL ? INFLOW_MORE : INFLOW_BROKEN;
 }
 
 static enum inflow_result
-sluice_pass_on(struct leg *leg)
+staging_pass_on(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 	ssize_t put;
+	bool last;
 
 	do
-		put = sluice_pass(in->sluice, rx_output(leg->rx));
+		put = staging_pass(in->staging, rx_output(leg->rx));
 	while (put == -1 && errno == EINTR);
 	if (put > 0) {
 		in->full_ns = 0;
-		rx_moved(leg->rx, leg, (uint64_t)put);
-		return in->sluice->held == 0 ? sluice_done(leg) : INFLOW_MORE;
+		last = in->staging->held == 0;
+		rx_moved(leg->rx, leg, (uint64_t)put, last);
+		if (last) {
+			in->staging = NULL;
+			frame_done(leg);
+		}
+		return INFLOW_MORE;
 	}
 	if (put == -1 && (errno == EAGAIN || errno == EWOULDBLOCK) && consumer_full(leg))
 		return INFLOW_OUTPUT;
 	if (put == -1 && errno == EPIPE)
 		rx_fail_consumer(leg->rx);
-	else if (put == -1 && (errno == EINVAL || errno == ENOSYS))
+	else if (put == -1 && call_refused(errno))
 		rx_indirect(leg->rx);
-	return sluice_store(leg);
+	return staging_store(leg, why);
 }
 
 static enum inflow_result
-read_sluice(struct leg *leg, const char **why)
+read_staging(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 
-	/* The turn may have been lost while the leg slept, or all was stopped. */
-	if (!rx_resume(leg->rx, leg))
-		return in->right ? sluice_store(leg) : unsluice(leg, why);
+	if (!has_turn(leg))
+		return in->right ? staging_store(leg, why) : unstage(leg, why);
 	if (in->right)
-		return sluice_pass_on(leg);
-	return in->seq < in->end ? sluice_more(leg, why) : sluice_judge(leg, why);
+		return staging_pass_on(leg, why);
+	return in->seq < in->end ? staging_more(leg, why) : staging_judge(leg, why);
 }
 
 /* The turn */
 
-/*
- * Nothing moved: either the socket is empty, or the consumer is full.  The
- * turn may be lost meanwhile to a leg that has a copy.
- */
+/* Nothing moved: either the socket is empty, or the consumer is full. */
 static enum inflow_result
 turn_idle(struct leg *leg)
 {
 	if (!net_readable(leg->fd)) {
 		leg->in.full_ns = 0;
-		if (!rx_wait(leg->rx, leg))
-			return choose(leg, true);
-		return INFLOW_EMPTY;
+		return keeps_turn(leg) ? INFLOW_EMPTY : choose(leg, true);
 	}
 	if (consumer_full(leg))
 		return INFLOW_OUTPUT;
@@ -503,17 +586,16 @@ turn_idle(struct leg *leg)
 }
 
 static enum inflow_result
-turn_moved(struct leg *leg, size_t n)
+direct_moved(struct leg *leg, size_t n)
 {
 	struct inflow *in = &leg->in;
 
 	in->seq += n;
 	in->taken += n;
 	in->full_ns = 0;
-	pulse_moved(&leg->pulse, clock_now_ns());
-	rx_moved(leg->rx, leg, n);
+	liveness_moved(&leg->liveness, clock_now_ns());
+	rx_moved(leg->rx, leg, n, in->seq == in->end);
 	if (in->seq == in->end) {
-		rx_leave(leg->rx, leg);
 		in->have = 0;
 		frame_done(leg);
 	}
@@ -528,7 +610,7 @@ move(struct leg *leg, size_t n)
 	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 #else
-/* rx.c grants no turns where octets cannot be moved. */
+/* Not called on this system: rx.c grants no turns without splice. */
 static ssize_t
 move(struct leg *leg, size_t n)
 {
@@ -540,21 +622,21 @@ move(struct leg *leg, size_t n)
 #endif
 
 static enum inflow_result
-read_turn(struct leg *leg)
+read_direct(struct leg *leg)
 {
 	struct inflow *in = &leg->in;
 	enum inflow_result result;
 	ssize_t got;
 	size_t n;
 
-	/* It may have been lost while the leg slept, or all was stopped. */
-	if (!rx_resume(leg->rx, leg))
+	if (!has_turn(leg))
 		return choose(leg, true);
 	if (in->skip > 0) {
-		result = take_void(leg, in->skip, &n);
+		result = take_discarded(leg, in->skip, &n);
 		in->skip -= n;
 		in->seq += n;
-		rx_voided(leg->rx, leg, n);
+		if (n > 0)
+			rx_discarded(leg->rx, leg, n, false);
 		return result == INFLOW_EMPTY ? turn_idle(leg) : result;
 	}
 	n = chaos_length(&leg->chaos, (size_t)(in->end - in->seq));
@@ -562,7 +644,7 @@ read_turn(struct leg *leg)
 		got = move(leg, n);
 	while (got == -1 && errno == EINTR);
 	if (got > 0)
-		return turn_moved(leg, (size_t)got);
+		return direct_moved(leg, (size_t)got);
 	if (got == 0)
 		return INFLOW_END;
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -570,10 +652,10 @@ read_turn(struct leg *leg)
 	rx_leave(leg->rx, leg);
 	if (errno == EPIPE)
 		rx_fail_consumer(leg->rx);
-	else if (errno == EINVAL || errno == ENOSYS)
-		rx_indirect(leg->rx);
-	else
+	else if (net_lost(errno))
 		return INFLOW_FAILED;
+	else if (call_refused(errno))
+		rx_indirect(leg->rx);
 	return choose(leg, false);
 }
 
@@ -581,17 +663,17 @@ static enum inflow_result
 read_data(struct leg *leg, const char **why)
 {
 	switch (leg->in.way) {
-	case ORDER_TURN:
-		return leg->in.sluice != NULL ? read_sluice(leg, why) : read_turn(leg);
-	case ORDER_SOON:
-		if (clock_now_ns() >= leg->in.soon_ns)
+	case REASSEMBLY_DIRECT:
+		return leg->in.staging != NULL ? read_staging(leg, why) : read_direct(leg);
+	case REASSEMBLY_WAIT:
+		if (clock_now_ns() >= leg->in.wait_until_ns)
 			return choose(leg, false);
 		choose(leg, true);
-		return leg->in.way == ORDER_SOON ? INFLOW_TURN : INFLOW_MORE;
-	case ORDER_KEEP:
+		return leg->in.way == REASSEMBLY_WAIT ? INFLOW_WAIT : INFLOW_MORE;
+	case REASSEMBLY_BUFFER:
 		return read_on(leg, (size_t)(leg->in.end - leg->in.seq), why);
-	case ORDER_VOID:
-		return read_void(leg, why);
+	case REASSEMBLY_DISCARD:
+		return read_discarded(leg, why);
 	}
 	return INFLOW_MORE;
 }
@@ -602,49 +684,84 @@ static enum inflow_result
 data_begin(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
+	struct rx_grant grant = {
+		.seq = in->frame.seq, .end = in->frame.seq + in->frame.length,
+		.direct = direct_way(leg)
+	};
 
 	if (leg->rx == NULL)
 		*why = "DATA to a sender";
 	else if (leg->checked != ((in->frame.flags & FRAME_CHECKED) != 0))
 		*why = "a check that was not agreed on, or none";
+	else if (leg->keys != NULL && !channel_body(&leg->keys->receive, in->frame.length))
+		*why = no_numbers;
 	else
-		*why = rx_admit(leg->rx, in->frame.seq, in->frame.length);
+		*why = rx_admit(leg->rx, leg, &grant);
 	if (*why != NULL)
 		return INFLOW_BROKEN;
 	in->stage = INFLOW_DATA;
-	in->seq = in->frame.seq;
-	in->end = in->frame.seq + in->frame.length;
-	in->have = in->mac_have = 0;
+	in->seq = grant.seq;
+	in->end = grant.end;
+	in->have = in->tag_have = 0;
 	in->check = 0;
-	in->soon_ns = clock_now_ns() + INFLOW_SOON_NS;
-	atomic_fetch_add_explicit(&leg->octets, in->frame.length, memory_order_relaxed);
-	return choose(leg, true);
+	in->wait_until_ns = clock_now_ns() + INFLOW_WAIT_NS;
+	return granted(leg, &grant);
+}
+
+/* With a key: decrypts the payload of a control frame.  NULL, or what is wrong. */
+static const char *
+control_open(struct leg *leg)
+{
+	struct inflow *in = &leg->in;
+	struct channel *c = &leg->keys->receive;
+
+	if (in->frame.length == 0)
+		return NULL;
+	if (!channel_body(c, in->frame.length))
+		return no_numbers;
+	aead_open(&c->body, in->control, in->control, in->frame.length);
+	return aead_verify(&c->body, in->control + in->frame.length) ? NULL : wrong_tag;
 }
 
 static enum inflow_result
 control_done(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
+	const char *wrong = leg->keys != NULL ? control_open(leg) : NULL;
 
-	if (leg->keyed)
-		siphash_add(&in->sum, in->control, in->frame.length);
-	if (leg->keyed && !auth_frame_good(&in->sum, in->control + in->frame.length))
-		return spoilt(leg, "a frame's MAC differs", why);
-	if (!frame_payload_good(&in->frame, in->control))
-		*why = "a control frame's check differs";
-	else
-		*why = worker_control(leg, &in->frame, in->control);
-	/* It may have asked for everything else to be thrown away. */
-	if (in->stage != INFLOW_DRAIN)
-		in->stage = INFLOW_HEADER;
+	if (wrong != NULL)
+		return spoilt(leg, wrong, why);
+	if (!frame_payload_good(&in->frame, in->control)) {
+		*why = "a control frame's check is wrong";
+		return INFLOW_BROKEN;
+	}
+	in->stage = INFLOW_HEADER;
 	in->have = 0;
-	return *why == NULL ? INFLOW_MORE : INFLOW_BROKEN;
+	return INFLOW_MESSAGE;
 }
 
 static size_t
 control_size(const struct leg *leg)
 {
-	return leg->in.frame.length + (leg->keyed ? FRAME_MAC : 0);
+	size_t n = leg->in.frame.length;
+
+	return leg->keys != NULL && n > 0 ? n + FRAME_TAG : n;
+}
+
+/* With a key nothing of a header is used before its tag was right. */
+static enum inflow_result
+header_open(struct leg *leg, const char **why)
+{
+	struct inflow *in = &leg->in;
+	uint8_t head[FRAME_HEAD];
+
+	if (leg->keys == NULL)
+		*why = frame_decode(&in->frame, in->header);
+	else if (channel_open_head(&leg->keys->receive, head, in->header, FRAME_HEAD))
+		*why = frame_head_decode(&in->frame, head);
+	else
+		return spoilt(leg, wrong_tag, why);
+	return *why == NULL ? INFLOW_MORE : INFLOW_BROKEN;
 }
 
 static enum inflow_result
@@ -652,11 +769,8 @@ header_done(struct leg *leg, const char **why)
 {
 	struct inflow *in = &leg->in;
 
-	*why = frame_decode(&in->frame, in->header);
-	if (*why != NULL)
+	if (header_open(leg, why) != INFLOW_MORE)
 		return INFLOW_BROKEN;
-	if (leg->keyed)
-		auth_frame_begin(&leg->hears, in->header, &in->sum);
 	if (log_wants(LOG_FRAME))
 		log_line(LOG_FRAME, "leg %u: < %s seq %llu length %u", leg->number,
 		    frame_name(in->frame.type), (unsigned long long)in->frame.seq,
@@ -690,9 +804,9 @@ step(struct leg *leg, const char **why)
 	switch (in->stage) {
 	case INFLOW_HEADER:
 		/* It may have come with the payload before it. */
-		if (in->have < FRAME_HEADER)
-			result = read_part(leg, in->header, FRAME_HEADER);
-		if (result == INFLOW_MORE && in->have == FRAME_HEADER)
+		if (in->have < header_size(leg))
+			result = read_part(leg, in->header, header_size(leg));
+		if (result == INFLOW_MORE && in->have == header_size(leg))
 			return header_done(leg, why);
 		return result;
 	case INFLOW_CONTROL:
@@ -702,21 +816,20 @@ step(struct leg *leg, const char **why)
 		return result;
 	case INFLOW_DATA:
 		return read_data(leg, why);
-	case INFLOW_MAC:
+	case INFLOW_TAG:
 		return read_on(leg, 0, why);
 	case INFLOW_DRAIN:
-		return take_void(leg, VOID, &n);
+		return take_discarded(leg, VOID, &n);
 	}
 	return result;
 }
 
 enum inflow_result
-inflow_read(struct leg *leg, const char **why)
+inflow_read(struct leg *leg, unsigned *calls, const char **why)
 {
 	enum inflow_result result = INFLOW_MORE;
-	unsigned i;
 
-	for (i = 0; i < BURST && result == INFLOW_MORE; i++)
+	for (; *calls > 0 && result == INFLOW_MORE; --*calls)
 		result = step(leg, why);
 	return result;
 }

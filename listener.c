@@ -1,9 +1,10 @@
 /*
- * listener: the receiver's open port.  See listener.h; all but listener_open
- * runs in the listener's thread.
+ * listener: the open port.  See listener.h; everything except listener_open and
+ * listener_start runs in the listener's thread.
  */
 #include "listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,54 +13,69 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "auth.h"
-#include "entropy.h"
+#include "admit.h"
+#include "crypto/channel.h"
+#include "crypto/entropy.h"
 #include "frame.h"
-#include "lock.h"
-#include "log.h"
+#include "greeting.h"
+#include "handshake.h"
 #include "session.h"
-
-#define SECOND		1000000000ULL
-#define ROOM		64		/* callers without a valid HELLO or a proof */
-#define HELLO_NS	(5 * SECOND)	/* for all of that, however it trickles */
-#define KNOWN_NS	(40 * SECOND)	/* for the proof, on a path as slow as that */
-#define LEAVE_NS	SECOND		/* a refusal is read within this */
-#define BACKLOG		128
-#define PAUSE_MS	100		/* after an accept that failed for want of something */
-#define LOOK_MS		500		/* is the session over? */
-
-enum caller_state { CALLER_NONE, CALLER_SAYING, CALLER_PROVING, CALLER_LEAVING };
+#include "ssh/ssh.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+#include "sys/thread.h"
 
 /*
- *	from	to	when
- *	NONE	SAYING	accepted
- *	SAYING	NONE	HELLO was valid: a leg has the connection now
- *	SAYING	PROVING	there is a key: the challenge is sent
- *	PROVING	NONE	the proof is right: a leg has the connection now
- *	either	LEAVING	refused; the answer is sent, its end is awaited
- *	either	NONE	nonsense, end of file, out of time or room
- *	LEAVING	NONE	end of file, or out of time
+ * Callers without a valid HELLO, or without CONFIRM.  Of so many one stays for a round
+ * trip of 100 ms with a chance of about a half while 2000 strangers call in a second.
+ */
+#define ROOM		256
+#define HELLO_NS	(5 * SECOND)	/* for all of that, however slowly it arrives */
+#define KNOWN_NS	(40 * SECOND)	/* for the CONFIRM of a caller that names the session */
+#define LEAVE_NS	SECOND		/* the caller must read a refusal within this */
+#define SPARE		4		/* descriptors for short use */
+#define BACKLOG		128
+#define PAUSE_MS	100		/* after an accept that failed for lack of resources */
+#define LOOK_MS		500		/* how often to check whether the session is over */
+
+enum caller_state { CALLER_NONE, CALLER_SAYING, CALLER_CONFIRMING, CALLER_LEAVING };
+
+/*
+ *	from		to		when
+ *	NONE		SAYING		accepted
+ *	SAYING		NONE		HELLO was valid: a leg has the connection now
+ *	SAYING		CONFIRMING	with a key: HELLO was right, ANSWER is sent
+ *	CONFIRMING	NONE		CONFIRM was right: a leg has the connection now
+ *	SAYING		LEAVING		refused: the answer is sent; wait until the caller closes
+ *	either		NONE		no valid greeting, end of file, out of time or places
+ *	LEAVING		NONE		end of file, or out of time
  */
 struct caller {
 	enum caller_state state;
 	int fd;
 	uint64_t since_ns;
 	size_t have;
-	uint8_t octets[FRAME_GREETING];
-	struct hello hello;		/* PROVING: what is to be proven, */
-	struct auth_talk talk;		/* and what was said so far */
-	bool known;			/* PROVING: he names the session that is bound */
+	uint8_t bytes[FRAME_GREETING_MAX];
+	struct hello hello;		/* CONFIRMING: its HELLO */
+	struct channel_pair *keys;	/* CONFIRMING: of this connection; otherwise NULL */
+	bool known;			/* CONFIRMING: it names the session that is bound */
 	char name[NET_NAME];
+	uint64_t origin;		/* of that address, as net_origin has it */
+	bool piped;			/* it came through ssh's own pipe */
+	bool early;			/* it is admitted before its CONFIRM */
 };
 
 struct room {
 	struct session *session;
+	struct handshake *handshake;	/* with a key: of one caller after the other */
+	unsigned places;		/* how many of the callers below are used */
+	uint64_t random;		/* state of the choice among equals */
 	struct caller caller[ROOM];
 };
 
 static struct log_limit strangers = LOG_LIMIT("strangers");
 
-/* On the first of the ports that is free. */
+/* Listens on the first free port of the range. */
 static int
 listen_first(struct listener *l, const struct options *o, char why[NET_WHY])
 {
@@ -102,41 +118,16 @@ dismiss(struct caller *c, const char *why)
 	if (why != NULL)
 		log_limited(&strangers, LOG_LOSS, "turned away %s: %s", c->name, why);
 	close(c->fd);
+	channel_pair_free(c->keys);
+	c->keys = NULL;
 	c->state = CALLER_NONE;
 }
 
-/* What the caller said, and what he is answered, are parts of the talk. */
-static size_t
-prove_refusal(struct room *room, struct caller *c, const uint8_t refusal[FRAME_GREETING],
-    uint8_t out[FRAME_GREETING])
-{
-	struct proof proof;
-
-	auth_talk_add(&c->talk, refusal);
-	memcpy(proof.session, c->hello.session, FRAME_ID);
-	if (!auth_prove(&room->session->auth, &c->talk, AUTH_LISTENER, proof.hmac))
-		return 0;
-	proof_encode(&proof, out);
-	return FRAME_GREETING;
-}
-
-/*
- * Say no; then wait for the caller to hang up, so that the answer arrives.
- * proven: the caller is, so he gets a proof that it is us who say so.
- */
+/* What is sent is the last word: waits for the caller to close, so that it arrives. */
 static void
-answer_no(struct room *room, struct caller *c, const struct refuse *refuse, bool proven,
-    uint64_t now)
+see_out(struct caller *c, const uint8_t *bytes, size_t n, uint64_t now)
 {
-	uint8_t octets[2 * FRAME_GREETING];
-	size_t n = FRAME_GREETING;
-
-	log_limited(&strangers, LOG_LOSS, "refused %s: %s%s%s", c->name,
-	    refusal_text(refuse->reason), refuse->text[0] != '\0' ? "; " : "", refuse->text);
-	refuse_encode(refuse, octets);
-	if (proven)
-		n += prove_refusal(room, c, octets, octets + FRAME_GREETING);
-	if (send(c->fd, octets, n, MSG_NOSIGNAL) == -1) {
+	if (send(c->fd, bytes, n, MSG_NOSIGNAL) == -1) {
 		dismiss(c, NULL);
 		return;
 	}
@@ -145,152 +136,216 @@ answer_no(struct room *room, struct caller *c, const struct refuse *refuse, bool
 	c->since_ns = now;
 }
 
-/* The HELLO is valid: let him show that he has the key. */
+/* Refuses.  With a handshake: it was heard, and the refusal is sealed, as our own word. */
 static void
-challenge(struct room *room, struct caller *c)
+answer_no(struct caller *c, const struct refuse *refuse, struct handshake *h, uint64_t now)
 {
-	uint8_t octets[FRAME_GREETING];
-	struct challenge challenge;
+	uint8_t bytes[FRAME_GREETING], answer[FRAME_ANSWER];
 
-	memcpy(challenge.session, c->hello.session, FRAME_ID);
-	if (entropy_fill(challenge.nonce, sizeof(challenge.nonce)) == -1) {
-		dismiss(c, strerror(errno));
+	if (refuse->reason == 0) {
+		dismiss(c, NULL);
 		return;
 	}
-	challenge_encode(&challenge, octets);
-	auth_talk_add(&c->talk, c->octets);
-	auth_talk_add(&c->talk, octets);
-	if (send(c->fd, octets, sizeof(octets), MSG_NOSIGNAL) != (ssize_t)sizeof(octets)) {
-		dismiss(c, "it takes no challenge");
-		return;
-	}
-	c->known = session_knows(room->session, c->hello.session);
-	c->state = CALLER_PROVING;
-	c->have = 0;
+	log_limited(&strangers, LOG_LOSS, "refused %s: %s%s%s", c->name,
+	    refusal_text(refuse->reason), refuse->text[0] != '\0' ? "; " : "", refuse->text);
+	refuse_encode(refuse, bytes);
+	if (h == NULL)
+		see_out(c, bytes, sizeof(bytes), now);
+	else if (handshake_answer(h, bytes, answer))
+		see_out(c, answer, sizeof(answer), now);
+	else
+		dismiss(c, NULL);
 }
 
-/* Nothing of the session hears of a HELLO before this. */
+/* Only here does a HELLO change the session. */
 static void
 admit(struct room *room, struct caller *c, uint64_t now)
 {
-	struct refuse refuse;
+	struct admission a = {
+		.hello = &c->hello, .keys = c->keys, .fd = c->fd, .name = c->name,
+		.piped = c->piped, .early = c->early
+	};
+	bool sealed = c->keys != NULL;
 
-	if (session_admit(room->session, &c->hello, &c->talk, c->fd, c->name, &refuse))
+	if (admit_hello(room->session, &a)) {
+		c->keys = NULL;
 		c->state = CALLER_NONE;
+	} else if (!sealed)
+		answer_no(c, &a.refuse, NULL, now);
 	else
-		answer_no(room, c, &refuse, room->session->auth.given, now);
+		/* It was welcome when it called; it calls again, and hears why not. */
+		dismiss(c, a.refuse.reason != 0 ? refusal_text(a.refuse.reason) : NULL);
 }
 
 static void
-refuse_key(struct room *room, struct caller *c, const char *text, uint64_t now)
+refuse_key(struct caller *c, const char *text, uint64_t now)
 {
 	struct refuse refuse = { .reason = REFUSE_KEY };
 
-	memcpy(refuse.session, c->hello.session, FRAME_ID);
+	memcpy(refuse.session, c->bytes + FRAME_SESSION, FRAME_ID);
 	memcpy(refuse.text, text, strlen(text));
-	answer_no(room, c, &refuse, false, now);
+	answer_no(c, &refuse, NULL, now);
 }
 
 static void
 judge_hello(struct room *room, struct caller *c, uint64_t now)
 {
-	const char *why = hello_decode(&c->hello, c->octets);
-	bool here = room->session->auth.given;
-	bool there = (c->hello.required & FEATURE_KEY) != 0;
+	const char *why = hello_decode(&c->hello, c->bytes);
 
-	auth_talk_init(&c->talk);
 	if (why != NULL)
 		dismiss(c, why);
-	else if (there && !here)
-		refuse_key(room, c, "the caller has one, the listener has none", now);
-	else if (here && !there)
-		refuse_key(room, c, "the listener has one, the caller has none", now);
-	else if (here)
-		challenge(room, c);
+	else if (room->session->key.given)
+		refuse_key(c, "the listener has one, the caller has none", now);
 	else
 		admit(room, c, now);
 }
 
+/* HELLO was right: sends ANSWER, then waits for CONFIRM. */
 static void
-judge_proof(struct room *room, struct caller *c, uint64_t now)
+welcome(struct room *room, struct caller *c, const struct hello *hello, uint64_t now)
 {
-	struct proof proof;
-	const char *why = proof_decode(&proof, c->octets);
+	uint8_t bytes[FRAME_GREETING], answer[FRAME_ANSWER];
+	struct handshake *h = room->handshake;
 
-	if (why != NULL)
-		dismiss(c, why);
-	else if (!auth_proven(&room->session->auth, &c->talk, AUTH_CALLER, proof.hmac)) {
-		/* At the very end there is no key any more, and no need of a leg. */
-		if (session_over(room->session))
-			dismiss(c, NULL);
-		else
-			refuse_key(room, c, "", now);
-	} else {
-		auth_talk_add(&c->talk, c->octets);
-		admit(room, c, now);
+	hello_encode(hello, bytes);
+	c->keys = channel_pair_new();
+	if (c->keys == NULL || !handshake_answer(h, bytes, answer)) {
+		dismiss(c, c->keys == NULL ? strerror(errno) : "its HELLO is of no use");
+		return;
 	}
+	handshake_channels(h, c->keys);
+	if (send(c->fd, answer, sizeof(answer), MSG_NOSIGNAL) != (ssize_t)sizeof(answer)) {
+		dismiss(c, "it takes no answer");
+		return;
+	}
+	c->known = session_knows(room->session, c->hello.session);
+	c->state = CALLER_CONFIRMING;
+	c->have = 0;
+	/*
+	 * An old HELLO cannot come this way: the key is new, and came this way, too.  So a
+	 * sender begins at once; its first bytes go with ANSWER.
+	 */
+	c->early = c->piped && room->session->sender;
+	if (c->early)
+		admit(room, c, now);
 }
 
-/* All of a greeting is here. */
+static void
+judge_sealed(struct room *room, struct caller *c, uint64_t now)
+{
+	struct admission a = { .hello = &c->hello, .name = c->name };
+	uint8_t greeting[FRAME_GREETING];
+	struct hello answer;
+	const char *why;
+	int error;
+
+	if (!room->session->key.given) {
+		refuse_key(c, "the caller has one, the listener has none", now);
+		return;
+	}
+	error = greeting_prepare(room->session, room->handshake);
+	if (error != 0)
+		/* At the end the key is wiped, and no leg is needed. */
+		dismiss(c, session_over(room->session) ? NULL : strerror(error));
+	else if (!handshake_hear(room->handshake, c->bytes, greeting))
+		refuse_key(c, "checkphrase and name are part of it", now);
+	else if ((why = hello_decode(&c->hello, greeting)) != NULL)
+		dismiss(c, why);
+	else if (admit_judge(room->session, &a, &answer))
+		welcome(room, c, &answer, now);
+	else
+		answer_no(c, &a.refuse, room->handshake, now);
+}
+
+/* The caller's first frame has come, as far as it says that it is this. */
+static void
+judge_confirm(struct room *room, struct caller *c, uint64_t now)
+{
+	uint8_t head[FRAME_HEAD];
+	struct frame frame;
+
+	if (!channel_open_head(&c->keys->receive, head, c->bytes, FRAME_HEAD))
+		dismiss(c, "its HELLO was an old one, or its CONFIRM is wrong");
+	else if (frame_head_decode(&frame, head) != NULL || frame.type != FRAME_CONFIRM)
+		dismiss(c, "no CONFIRM after HELLO");
+	else
+		admit(room, c, now);
+}
+
+/* A whole greeting, or frame, has arrived. */
 static void
 judge(struct room *room, struct caller *c, uint64_t now)
 {
 	struct refuse refuse = { .reason = REFUSE_VERSION };
 
-	switch (greeting_kind(c->octets)) {
+	if (c->state == CALLER_CONFIRMING) {
+		judge_confirm(room, c, now);
+		return;
+	}
+	switch (greeting_kind(c->bytes)) {
 	case GREETING_HELLO:
-		if (c->state == CALLER_SAYING)
-			judge_hello(room, c, now);
-		else
-			dismiss(c, "a HELLO instead of a proof");
+		judge_hello(room, c, now);
 		break;
-	case GREETING_PROOF:
-		if (c->state == CALLER_PROVING)
-			judge_proof(room, c, now);
-		else
-			dismiss(c, "a proof that nobody asked for");
+	case GREETING_SEALED:
+		judge_sealed(room, c, now);
 		break;
 	case GREETING_VERSION:
-		answer_no(room, c, &refuse, false, now);
+		answer_no(c, &refuse, NULL, now);
 		break;
 	case GREETING_WELCOME:
 	case GREETING_REFUSE:
-	case GREETING_CHALLENGE:
+	case GREETING_ANSWER:
 	case GREETING_ALIEN:
 		dismiss(c, "not a viamillipede sender");
 		break;
 	}
 }
 
+/* How many bytes are needed, as far as it is known.  Not one of what follows is read. */
+static size_t
+wanted(const struct caller *c)
+{
+	return c->state == CALLER_CONFIRMING ? FRAME_HEAD_SEALED :
+	    greeting_length(c->bytes, c->have);
+}
+
+static const char *
+hung_up(const struct caller *c)
+{
+	return c->state == CALLER_CONFIRMING ? "it hung up before it confirmed its HELLO" :
+	    c->have == 0 ? "it said nothing" : "it hung up before the end of HELLO";
+}
+
+/* Reads once.  false: there is no more now, or the caller is gone. */
+static bool
+read_some(struct room *room, struct caller *c)
+{
+	ssize_t n = recv(c->fd, c->bytes + c->have, wanted(c) - c->have, 0);
+
+	if (n > 0) {
+		c->have += (size_t)n;
+		return true;
+	}
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return false;
+	/* When all is decided the leg is no longer needed. */
+	dismiss(c, session_decided(room->session) ? NULL : n == -1 ? strerror(errno) : hung_up(c));
+	return false;
+}
+
 static void
 listen_to(struct room *room, struct caller *c, uint64_t now)
 {
-	ssize_t n = recv(c->fd, c->octets + c->have, FRAME_GREETING - c->have, 0);
-
-	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-		return;
-	if (n <= 0 && session_decided(room->session)) {
-		/* A leg that is not needed any more. */
-		dismiss(c, NULL);
-		return;
+	while ((c->state == CALLER_SAYING || c->state == CALLER_CONFIRMING) &&
+	    read_some(room, c)) {
+		if (c->state == CALLER_SAYING && !greeting_possible(c->bytes, c->have))
+			dismiss(c, "not a viamillipede sender");
+		else if (c->have == wanted(c))
+			judge(room, c, now);
 	}
-	if (n == -1) {
-		dismiss(c, strerror(errno));
-		return;
-	}
-	if (n == 0) {
-		dismiss(c, c->state == CALLER_PROVING ? "it hung up before it proved anything" :
-		    c->have == 0 ? "it said nothing" : "it hung up before the end of HELLO");
-		return;
-	}
-	c->have += (size_t)n;
-	if (!greeting_possible(c->octets, c->have))
-		dismiss(c, "not a viamillipede sender");
-	else if (c->have == FRAME_GREETING)
-		judge(room, c, now);
 }
 
-/* Read what a refused caller still says, so that no reset destroys the answer. */
+/* Reads what a refused caller still sends: unread bytes would reset the connection. */
 static void
 see_off(struct caller *c)
 {
@@ -309,75 +364,185 @@ expire(struct room *room, uint64_t now)
 	for (c = room->caller; c < room->caller + ROOM; c++) {
 		if (c->state == CALLER_SAYING && now - c->since_ns > HELLO_NS)
 			dismiss(c, "no HELLO within 5 s");
-		else if (c->state == CALLER_PROVING &&
+		else if (c->state == CALLER_CONFIRMING &&
 		    now - c->since_ns > (c->known ? KNOWN_NS : HELLO_NS))
-			dismiss(c, "no proof of the key in time");
+			dismiss(c, "no CONFIRM in time");
 		else if (c->state == CALLER_LEAVING && now - c->since_ns > LEAVE_NS)
 			dismiss(c, NULL);
 	}
 }
 
 /*
- * Who goes first when there is no room: those who said nothing, then those
- * without a HELLO, then those with one of another session; and of these the
- * oldest.
+ * Which caller is dropped when all places are taken.  Of those from the address that
+ * holds most places, those that sent nothing go before those without a whole HELLO,
+ * and these before those that still have to confirm it.  Among equals chance
+ * decides, so that an attacker that calls often cannot displace every other caller
+ * before it could answer.  Callers that name the bound session stay, as long as they
+ * hold no more than half of all places.
  */
 static unsigned
 standing(const struct caller *c)
 {
-	if (c->state == CALLER_PROVING)
-		return c->known ? 3 : 2;
+	if (c->state == CALLER_CONFIRMING)
+		return 2;
 	return c->state == CALLER_SAYING && c->have > 0 ? 1 : 0;
 }
 
 static bool
-goes_before(const struct caller *a, const struct caller *b)
+names_session(const struct caller *c)
 {
-	unsigned standing_a = standing(a), standing_b = standing(b);
+	return c->state == CALLER_CONFIRMING && c->known;
+}
 
-	return standing_a != standing_b ? standing_a < standing_b : a->since_ns < b->since_ns;
+/* How many places the callers from an address hold. */
+struct share {
+	uint64_t origin;
+	unsigned places;	/* 0 = this entry is free */
+};
+
+/* The entry of an address, in a table of which at least a half is free. */
+static struct share *
+share_of(struct share table[2 * ROOM], uint64_t origin)
+{
+	unsigned i = (unsigned)((origin * 0x9e3779b97f4a7c15ULL) >> 32) % (2 * ROOM);
+
+	while (table[i].places != 0 && table[i].origin != origin)
+		i = (i + 1) % (2 * ROOM);
+	table[i].origin = origin;
+	return &table[i];
+}
+
+static void
+count_shares(const struct room *room, struct share table[2 * ROOM])
+{
+	const struct caller *c;
+
+	memset(table, 0, 2 * ROOM * sizeof(table[0]));
+	for (c = room->caller; c < room->caller + room->places; c++)
+		if (c->state != CALLER_NONE)
+			share_of(table, c->origin)->places++;
+}
+
+/* Marsaglia's xorshift, as in leg_stir. */
+static uint64_t
+chance(struct room *room)
+{
+	room->random ^= room->random << 13;
+	room->random ^= room->random >> 7;
+	room->random ^= room->random << 17;
+	return room->random;
+}
+
+/* The caller to drop; NULL: there is none. */
+static struct caller *
+who_goes(struct room *room)
+{
+	struct caller *c, *end = room->caller + room->places, *out = NULL;
+	unsigned named = 0, most = 0, least = 0, equals = 0, n;
+	struct share table[2 * ROOM];
+
+	count_shares(room, table);
+	for (c = room->caller; c < end; c++)
+		named += names_session(c);
+	for (c = room->caller; c < end; c++) {
+		if (c->state == CALLER_NONE || (names_session(c) && 2 * named <= room->places))
+			continue;
+		n = share_of(table, c->origin)->places;
+		if (n < most || (n == most && out != NULL && standing(c) > least))
+			continue;
+		if (n > most || standing(c) < least)
+			equals = 0;
+		most = n;
+		least = standing(c);
+		if (chance(room) % ++equals == 0)
+			out = c;
+	}
+	return out;
+}
+
+static void
+evict(struct caller *c)
+{
+	dismiss(c, c->state != CALLER_LEAVING ? "no room for so many" : NULL);
 }
 
 static struct caller *
 place(struct room *room)
 {
-	struct caller *c, *out = room->caller;
+	struct caller *c;
 
-	for (c = room->caller; c < room->caller + ROOM; c++) {
+	for (c = room->caller; c < room->caller + room->places; c++)
 		if (c->state == CALLER_NONE)
 			return c;
-		if (goes_before(c, out))
-			out = c;
-	}
-	dismiss(out, out->state != CALLER_LEAVING ? "no room for so many" : NULL);
-	return out;
+	/* No more than half of them may not be dropped, so there is one. */
+	c = who_goes(room);
+	assert(c != NULL);
+	evict(c);
+	return c;
 }
 
-/* false: no descriptor or memory is to be had just now. */
+/* There is no descriptor for another caller: drops one that is here. */
+static bool
+make_room(struct room *room)
+{
+	struct caller *out = who_goes(room);
+
+	if (out != NULL)
+		evict(out);
+	return out != NULL;
+}
+
+/* accept failed for a reason that concerns only this caller. */
+static bool
+his_own(int error)
+{
+	return error == EINTR || error == EPROTO || net_lost(error);
+}
+
+static void
+take_in(struct room *room, int fd, const char *name, bool piped, uint64_t now)
+{
+	struct caller *c = place(room);
+
+	c->state = CALLER_SAYING;
+	c->fd = fd;
+	c->since_ns = now;
+	c->have = 0;
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	c->origin = net_origin(name);
+	c->piped = piped;
+	c->early = false;
+	/* The caller sends first, so its HELLO has often arrived already. */
+	listen_to(room, c, now);
+}
+
+/* Takes the connections that came through ssh's own pipe. */
+static void
+let_in_piped(struct room *room, struct line *line, uint64_t now)
+{
+	static const char name[NET_NAME] = "ssh itself";
+	int fd;
+
+	while ((fd = line_accept(line)) != -1)
+		take_in(room, fd, name, true, now);
+}
+
+/* Accepts a caller.  false: not possible now, for lack of descriptors or the like. */
 static bool
 let_in(struct room *room, int listener, uint64_t now)
 {
 	char name[NET_NAME];
-	struct caller *c;
 	int fd, i;
 
 	for (i = 0; i < ROOM; i++) {
 		fd = net_accept(listener, name);
 		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return true;
-		if (fd == -1 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		    errno == ENOMEM))
-			return false;
-		if (fd == -1)
+		if (fd == -1 && (his_own(errno) || (errno == EMFILE && make_room(room))))
 			continue;
-		c = place(room);
-		c->state = CALLER_SAYING;
-		c->fd = fd;
-		c->since_ns = now;
-		c->have = 0;
-		memcpy(c->name, name, sizeof(c->name));
-		/* The caller speaks first, so mostly it is here already. */
-		listen_to(room, c, now);
+		if (fd == -1)
+			return false;
+		take_in(room, fd, name, false, now);
 	}
 	return true;
 }
@@ -387,11 +552,11 @@ serve(struct room *room, const struct pollfd *p, uint64_t now)
 {
 	unsigned i;
 
-	for (i = 0; i < ROOM; i++) {
+	for (i = 0; i < room->places; i++) {
 		if (p[i].fd == -1 || p[i].revents == 0)
 			continue;
 		if (room->caller[i].state == CALLER_SAYING ||
-		    room->caller[i].state == CALLER_PROVING)
+		    room->caller[i].state == CALLER_CONFIRMING)
 			listen_to(room, &room->caller[i], now);
 		else if (room->caller[i].state == CALLER_LEAVING)
 			see_off(&room->caller[i]);
@@ -404,43 +569,69 @@ listener(void *argument)
 	static struct log_limit want = LOG_LIMIT("accepts failed");
 	struct listener *l = argument;
 	static struct room room;	/* there is one listener */
-	struct pollfd p[ROOM + NET_LISTENERS];
+	struct line *line = l->session->ssh != NULL ? &l->session->ssh->line : NULL;
+	struct pollfd p[ROOM + NET_LISTENERS + 1];
 	bool paused = false;
 	uint64_t now;
 	unsigned i;
 
 	room.session = l->session;
+	room.handshake = l->handshake;
+	room.places = l->places;
+	if (entropy_fill(&room.random, sizeof(room.random)) == -1 || room.random == 0)
+		room.random = clock_now_ns();
 	while (!session_over(l->session)) {
-		for (i = 0; i < ROOM; i++)
+		/* Only those in use: the limit of descriptors limits poll, too. */
+		for (i = 0; i < room.places; i++)
 			p[i] = (struct pollfd){ .fd = room.caller[i].state == CALLER_NONE ? -1 :
 			    room.caller[i].fd, .events = POLLIN };
 		for (i = 0; i < l->net.count; i++)
-			p[ROOM + i] = (struct pollfd){ .fd = paused ? -1 : l->net.fd[i],
+			p[room.places + i] = (struct pollfd){ .fd = paused ? -1 : l->net.fd[i],
 			    .events = POLLIN };
-		poll(p, ROOM + l->net.count, paused ? PAUSE_MS : LOOK_MS);
+		p[room.places + i] = (struct pollfd){ .fd = line != NULL ? line_calls(line) : -1,
+		    .events = POLLIN };
+		poll(p, room.places + l->net.count + 1, paused ? PAUSE_MS : LOOK_MS);
 		paused = false;
 		now = clock_now_ns();
 		serve(&room, p, now);
 		expire(&room, now);
+		if (line != NULL)
+			let_in_piped(&room, line, now);
 		for (i = 0; i < l->net.count; i++)
-			if ((p[ROOM + i].revents & POLLIN) != 0 &&
+			if ((p[room.places + i].revents & POLLIN) != 0 &&
 			    !let_in(&room, l->net.fd[i], now)) {
 				paused = true;
 				log_limited(&want, LOG_LOSS, "cannot accept: %s; trying again",
 				    strerror(errno));
 			}
 	}
+	handshake_free(l->handshake);
 	net_unlisten(&l->net);
 	return NULL;
+}
+
+/*
+ * At most a quarter of the descriptors is for callers, the rest for the session's
+ * legs, which need two each; a few are kept for short use.
+ */
+static void
+share_out(struct listener *l)
+{
+	unsigned free = net_descriptors();
+
+	l->places = free / 4 < ROOM ? free / 4 : ROOM;
+	if (l->places < 2)
+		l->places = 2;
+	free = free > l->places + SPARE ? free - l->places - SPARE : 0;
+	l->session->most = free / 2 > 1 ? free / 2 : 1;
 }
 
 int
 listener_start(struct listener *l)
 {
-	pthread_t thread;
-	int error = thread_start(&thread, "viamillipede-l", listener, l);
-
-	if (error == 0)
-		thread_detach(thread);
-	return error;
+	share_out(l);
+	l->handshake = handshake_new();
+	if (l->handshake == NULL)
+		return errno;
+	return thread_start_detached("viamillipede-l", listener, l);
 }

@@ -1,31 +1,34 @@
 /*
- * listener: the receiver's open port, and those who knock.
+ * listener: the open port of the side that listens, and its callers.
  *
- * One thread accepts, reads a HELLO from each caller, and gives the connection
- * to session_admit, or an answer and the door.  Where there is a key, the caller
- * has to prove that he has it first.  Callers who have not said a valid HELLO, and
- * proven it, are few, cost no allocation and have a deadline; when there is no
- * room, those that have said nothing go first, the oldest of them before, and
- * those that named this session last.
+ * One thread accepts connections, reads a HELLO from each caller, and passes it to
+ * admit_hello, which hands it to a leg, or refuses it.  With a key HELLO must be right,
+ * then gets its answer, and CONFIRM must be right before anything is done.  Until then
+ * a caller has one of a few places, costs nothing but, if its HELLO was right, a page for
+ * its keys, and has a deadline.  When all places are taken, a caller from the
+ * address that holds most of them is dropped: those that have sent nothing first,
+ * those that name this session last.
  */
 #ifndef LISTENER_H
 #define LISTENER_H
 
-#include "net.h"
+#include "sys/net.h"
 
+struct handshake;
 struct session;
 
 struct listener {
 	struct session *session;	/* [I] */
 	struct net_listener net;	/* [t] the listener's thread only */
+	struct handshake *handshake;	/* [t] */
+	unsigned places;		/* [I] for callers that are not legs yet */
 };
 
 /*
- * Begins to listen and says where.  0, or -1 after it said why not.  The
- * thread runs until the session is over.
+ * Begins to listen and logs where.  0, or -1 after logging why not.
  */
 int listener_open(struct listener *l, struct session *session);
-/* Starts the thread; 0, or an errno. */
+/* Starts the thread, which runs until the session is over; 0, or an errno. */
 int listener_start(struct listener *l);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * The command line. words[] below is all there is to know about a word; a new
- * one is a new row, with a parser of those that exist if one fits. Runs in the
- * main thread, before any other exists.
+ * options: the command line. words[] below has everything about a word; a new word
+ * is a new row, with one of the kinds below if one fits. Runs in the main thread
+ * before it starts others.
  *
  * Words may come in any order, so two passes are made: the first finds out
- * which words there are, and with them whether this is tx or rx; the second
+ * which words there are, and from them whether this is tx or rx; the second
  * takes their arguments.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -20,7 +20,7 @@
 
 #include "options.h"
 
-/* Who a word is for: each side may be the one that calls. */
+/* The sides that a word is for: either side may be the one that calls. */
 #define TX_CALLS	1u
 #define RX_LISTENS	2u
 #define TX_LISTENS	4u
@@ -30,214 +30,231 @@
 #define CALLS		(TX_CALLS | RX_CALLS)
 #define LISTENS		(RX_LISTENS | TX_LISTENS)
 #define BOTH		(TX | RX)
-#define SSH		16u	/* who starts the other side through ssh */
+#define SSH		16u	/* the side that starts the other one through ssh */
 #define SERVE		32u	/* what ssh starts */
 
 #define LOOPBACK	"127.0.0.1"
-#define PATIENCE	60	/* seconds that a far side waits at least */
+#define REMOTE_WAIT_MIN	60	/* seconds that a remote side waits at least */
 
 #define NAME_WIDTH	22	/* of the usage text's left column */
 #define LINE_WIDTH	79
 
 #define FIELD(name)	.field = offsetof(struct options, name)
 
-struct parse;
+/* How the arguments of a word are parsed, and what they set: a field (FIELD), or what it says. */
+enum kind {
+	KIND_NONE,		/* not by itself */
+	KIND_PATH,		/* HOST PORT: the side that calls */
+	KIND_FROM,		/* source of the path before it */
+	KIND_PORT,		/* the side that listens: its port, or FIRST-LAST */
+	KIND_LOGIN,		/* [USER@]HOST for ssh */
+	KIND_WAY,		/* one more address of ssh's host */
+	KIND_COMMAND,		/* a command and its arguments */
+	KIND_PHRASE,		/* the checkphrase */
+	KIND_COUNT,		/* a number, into an unsigned */
+	KIND_SIZE,		/* a number with a suffix, into an uint64_t */
+	KIND_SECONDS,		/* likewise, kept in milliseconds */
+	KIND_FLAG,		/* no argument, into a bool */
+	KIND_TEXT,		/* no spaces, OPTIONS_TEXT_SIZE */
+	KIND_ADDRESS,		/* a name or an address, OPTIONS_TEXT_SIZE */
+	KIND_FILE,		/* any name, OPTIONS_FILE_SIZE */
+	KIND_PORTS,		/* a port, or FIRST-LAST, OPTIONS_PORTS_SIZE */
+	KIND_LINE		/* one line, OPTIONS_TEXT_SIZE */
+};
 
 struct word {
 	const char *word;
+	const char *old;	/* its old name; accepted, but not documented */
 	const char *also;	/* another spelling */
 	const char *arguments;	/* one name for each, "" = none */
 	unsigned who;		/* for whom, see above */
 	bool repeats;		/* may be given more than once */
 	bool rest;		/* everything after it is its argument; but not with ssh */
-	bool near;		/* with ssh, not for the far side */
-	int (*take)(struct parse *p, const struct word *w,
-	    char *const *arguments);
-	size_t field;		/* where in struct options, for some parsers */
+	bool local;		/* with ssh, not for the remote side */
+	enum kind kind;
+	size_t field;		/* where in struct options, for some kinds */
 	const char *range;	/* for numbers, LOWEST-HIGHEST: limits, too */
-	const char *initial;	/* the default, an argument that take takes */
-	const char *otherwise;	/* or what holds without the word, in words */
+	const char *initial;	/* the default, a legal argument */
+	const char *otherwise;	/* or a text that says what holds without the word */
 	const char *help;
 };
-
-static int	take_path(struct parse *, const struct word *, char *const *);
-static int	take_from(struct parse *, const struct word *, char *const *);
-static int	take_port(struct parse *, const struct word *, char *const *);
-static int	take_count(struct parse *, const struct word *, char *const *);
-static int	take_size(struct parse *, const struct word *, char *const *);
-static int	take_seconds(struct parse *, const struct word *,
-		    char *const *);
-static int	take_flag(struct parse *, const struct word *, char *const *);
-static int	take_text(struct parse *, const struct word *, char *const *);
-static int	take_address(struct parse *, const struct word *,
-		    char *const *);
-static int	take_phrase(struct parse *, const struct word *, char *const *);
-static int	take_file(struct parse *, const struct word *, char *const *);
-static int	take_command(struct parse *, const struct word *,
-		    char *const *);
-static int	take_login(struct parse *, const struct word *, char *const *);
-static int	take_way(struct parse *, const struct word *, char *const *);
-static int	take_ports(struct parse *, const struct word *, char *const *);
-static int	take_line(struct parse *, const struct word *, char *const *);
 
 /* A word that differs between the two sides has a row for each. */
 static const struct word words[] = {
 	{ .word = "tx", .arguments = "HOST PORT", .who = TX_CALLS, .repeats = true,
-	  .take = take_path, .range = "1-65535",
+	  .kind = KIND_PATH, .range = "1-65535",
 	  .help = "send standard input to the receiver at this name or address; "
 	    "given up to 64 times: several paths, the preferred one first" },
 	{ .word = "rx", .arguments = "PORT", .who = RX_LISTENS,
-	  .take = take_port, .range = "0-65535",
+	  .kind = KIND_PORT, .range = "0-65535",
 	  .help = "receive on this port and write to standard output; "
 	    "FIRST-LAST = the first that is free, 0 = any free port, which is "
-	    "told" },
+	    "printed" },
 	{ .word = "offer", .arguments = "PORT", .who = TX_LISTENS,
-	  .take = take_port, .range = "0-65535",
+	  .kind = KIND_PORT, .range = "0-65535",
 	  .help = "send standard input to the receiver that fetches it from "
 	    "this port; FIRST-LAST or 0 as with rx" },
 	{ .word = "fetch", .arguments = "HOST PORT", .who = RX_CALLS, .repeats = true,
-	  .take = take_path, .range = "1-65535",
-	  .help = "receive what is offered at this name or address and write "
-	    "to standard output; given up to 64 times, as tx" },
+	  .kind = KIND_PATH, .range = "1-65535",
+	  .help = "receive what the sender at this name or address offers and "
+	    "write it to standard output; may be given up to 64 times, as tx" },
 
-	{ .word = "ssh", .arguments = "[USER@]HOST", .who = SSH, .take = take_login,
-	  .help = "start the other side there through ssh: with exec COMMAND, "
+	{ .word = "ssh", .arguments = "[USER@]HOST", .who = SSH, .kind = KIND_LOGIN,
+	  .help = "start the other side on that host through ssh: with exec COMMAND, "
 	    "send standard input to that command; with source COMMAND, fetch "
-	    "what that command writes; here COMMAND is one argument" },
+	    "what that command writes; with both, send what the source command "
+	    "writes, which runs here; each COMMAND is one argument" },
 	{ .word = "serve", .arguments = "", .who = SERVE,
-	  .help = "what ssh starts there: orders come on standard input" },
+	  .help = "what ssh starts there; reads its orders from standard input" },
+	{ .word = "allow", .arguments = "FILTER ...", .who = SERVE, .rest = true,
+	  .kind = KIND_COMMAND, .otherwise = "the shell runs what is ordered",
+	  .help = "after serve, the rest of the line, for a forced command of sshd: "
+	    "run this command instead, with the one in the orders in "
+	    "SSH_ORIGINAL_COMMAND" },
 
 	{ .word = "path", .arguments = "ADDRESS", .who = SSH, .repeats = true,
-	  .take = take_way, .otherwise = "none but the host's own",
-	  .help = "one more address of the host, before its own; up to 62, the "
+	  .kind = KIND_WAY, .otherwise = "none but the host's own",
+	  .help = "one more address of the host, before its own; up to 61, the "
 	    "preferred one first" },
 	{ .word = "ports", .arguments = "FIRST-LAST", .who = SSH,
-	  .take = take_ports, FIELD(ports), .initial = "0",
+	  .kind = KIND_PORTS, FIELD(ports), .initial = "0",
 	  .range = "0-65535",
 	  .help = "ports to listen on there, the first that is free; 0 = any" },
-	{ .word = "tunnel", .arguments = "", .who = SSH, .take = take_flag,
+	{ .word = "tunnel", .arguments = "", .who = SSH, .kind = KIND_FLAG,
 	  FIELD(tunnel), .otherwise = "only when the port cannot be reached",
-	  .help = "carry the legs through ssh, too: nothing else crosses the "
+	  .help = "carry all legs through ssh, so that nothing else crosses the "
 	    "network" },
-	{ .word = "remote", .arguments = "PATH", .who = SSH, .take = take_line,
+	{ .word = "remote-program", .old = "remote", .arguments = "PATH", .who = SSH,
+	    .kind = KIND_LINE,
 	  FIELD(remote), .initial = "viamillipede",
 	  .help = "where this program is on the other side" },
-	{ .word = "sshcommand", .arguments = "LINE", .who = SSH,
-	  .take = take_line, FIELD(ssh), .initial = "ssh",
-	  .help = "what to run instead of ssh, by the shell; its own arguments "
-	    "are added" },
+	{ .word = "ssh-command", .old = "sshcommand", .arguments = "LINE", .who = SSH,
+	  .kind = KIND_LINE, FIELD(ssh), .initial = "ssh",
+	  .help = "the shell command to run instead of ssh; ssh's arguments are "
+	    "appended" },
 
 	{ .word = "from", .arguments = "ADDRESS", .who = CALLS, .repeats = true,
-	  .take = take_from, .otherwise = "the system's choice",
+	  .kind = KIND_FROM, .otherwise = "the system's choice",
 	  .help = "after a tx, fetch or path: source address or interface of "
 	    "that path" },
-	{ .word = "threads", .arguments = "N", .who = CALLS,
-	  .take = take_count, FIELD(threads), .range = "1-64", .initial = "16",
-	  .help = "most legs (connections) at once" },
+	{ .word = "legs", .old = "threads", .arguments = "N", .who = CALLS,
+	  .kind = KIND_COUNT, FIELD(legs), .range = "1-64", .initial = "64",
+	  .help = "most legs (connections) at once; only as many as help are used" },
 	{ .word = "wait", .arguments = "SECONDS", .who = CALLS,
-	  .take = take_seconds, FIELD(wait_ms), .range = "0-31536000",
+	  .kind = KIND_SECONDS, FIELD(wait_ms), .range = "0-31536000",
 	  .initial = "60",
-	  .help = "give up when nobody was reached for so long; 0 = never" },
+	  .help = "give up after this long without contact; 0 = never" },
 
 	{ .word = "bind", .arguments = "ADDRESS", .who = LISTENS,
-	  .take = take_address, FIELD(bind), .otherwise = "all, IPv4 and IPv6",
+	  .kind = KIND_ADDRESS, FIELD(bind), .otherwise = "all, IPv4 and IPv6",
 	  .help = "address to listen on" },
 	{ .word = "wait", .arguments = "SECONDS", .who = LISTENS,
-	  .take = take_seconds, FIELD(wait_ms), .range = "0-31536000",
+	  .kind = KIND_SECONDS, FIELD(wait_ms), .range = "0-31536000",
 	  .initial = "0",
-	  .help = "give up when nobody has come for so long; 0 = never" },
+	  .help = "give up after this long without a caller; 0 = never" },
 
 	{ .word = "checksum", .also = "checksums", .arguments = "", .who = TX,
-	  .take = take_flag, FIELD(checksum), .otherwise = "off",
+	  .kind = KIND_FLAG, FIELD(checksum), .otherwise = "off",
 	  .help = "check each frame with CRC-32C and the stream with a digest" },
 	{ .word = "frame", .arguments = "SIZE", .who = TX,
-	  .take = take_size, FIELD(frame_bytes), .range = "4K-16M",
+	  .kind = KIND_SIZE, FIELD(frame_bytes), .range = "4K-1M",
 	  .otherwise = "chosen by the program",
 	  .help = "largest payload of a frame, at most a quarter of the window" },
 	{ .word = "congestion", .arguments = "NAME", .who = TX,
-	  .take = take_text, FIELD(congestion),
-	  .otherwise = "the system's choice",
-	  .help = "TCP congestion control of the legs" },
+	  .kind = KIND_TEXT, FIELD(congestion), .initial = "auto",
+	  .help = "TCP congestion control of the legs; auto: the system's default, "
+	    "or bbr where loss limits a path; system: the system's default" },
 
 	{ .word = "source", .arguments = "COMMAND ...", .who = TX, .rest = true,
-	  .take = take_command, .otherwise = "standard input is sent",
-	  .help = "to the end of the line: send what this command writes, and "
+	  .kind = KIND_COMMAND, .otherwise = "standard input is sent",
+	  .help = "the rest of the line: send what this command writes, and "
 	    "succeed only if it does; run by the shell if it is one argument" },
 
 	{ .word = "exec", .arguments = "COMMAND ...", .who = RX, .rest = true,
-	  .take = take_command, .otherwise = "standard output is written to",
-	  .help = "to the end of the line: the stream is the input of this "
-	    "command, and nothing succeeds unless it does; run by the shell if "
-	    "it is one argument" },
+	  .kind = KIND_COMMAND, .otherwise = "standard output is written to",
+	  .help = "the rest of the line: the stream is the input of this "
+	    "command, and the transfer succeeds only if it does; run by the shell "
+	    "if it is one argument" },
 
 	{ .word = "checkphrase", .arguments = "WORD", .who = BOTH,
-	  .take = take_phrase, .range = "exactly 4", .initial = OPTIONS_PHRASE,
+	  .kind = KIND_PHRASE, .range = "exactly 4", .initial = OPTIONS_PHRASE,
 	  .help = "characters that both sides must share: a guard against the "
 	    "wrong receiver, not a secret" },
+	{ .word = "name", .arguments = "TEXT", .who = BOTH,
+	  .kind = KIND_LINE, FIELD(name), .otherwise = "none",
+	  .help = "which transfer this is, up to 255 bytes, for both sides alike: part "
+	    "of the key if there is one" },
 	{ .word = "key", .arguments = "FILE", .who = BOTH,
-	  .take = take_file, FIELD(key), .otherwise = "none",
-	  .help = "both sides prove that they have what is in this file, 32 "
-	    "bytes or more, and every frame carries a MAC; hides nothing" },
+	  .kind = KIND_FILE, FIELD(key), .otherwise = "none",
+	  .help = "encrypt and authenticate everything with what is in this file, "
+	    "32 bytes or more, which both sides have" },
 	{ .word = "window", .arguments = "SIZE", .who = BOTH,
-	  .take = take_size, FIELD(window_bytes), .range = "1M-64G",
-	  .initial = "64M",
+	  .kind = KIND_SIZE, FIELD(window_bytes), .range = "1M-64G",
+	  .otherwise = "an eighth of the memory",
 	  .help = "most bytes unconfirmed or out of order; the smaller of both "
-	    "sides' holds" },
+	    "sides' values holds" },
 	{ .word = "timeout", .arguments = "SECONDS", .who = BOTH,
-	  .take = take_seconds, FIELD(timeout_ms), .range = "0-31536000",
+	  .kind = KIND_SECONDS, FIELD(timeout_ms), .range = "0-31536000",
 	  .initial = "604800",
-	  .help = "in a session, give up after so long without progress; "
-	    "0 = never; the smaller of both sides' holds" },
+	  .help = "in a session, give up after this long without progress; "
+	    "0 = never; the smaller of both sides' values holds" },
+	{ .word = "linger", .arguments = "SECONDS", .who = BOTH,
+	  .kind = KIND_SECONDS, FIELD(linger_ms), .range = "0-31536000",
+	  .initial = "300",
+	  .help = "how long to wait for a peer that closed all connections, and to "
+	    "keep the outcome for it; at most timeout; the smaller of both sides' "
+	    "values holds" },
 	{ .word = "heartbeat", .arguments = "SECONDS", .who = BOTH,
-	  .take = take_seconds, FIELD(heartbeat_ms), .range = "3-300",
+	  .kind = KIND_SECONDS, FIELD(heartbeat_ms), .range = "3-300",
 	  .initial = "5",
-	  .help = "a leg without progress for so long is dead" },
+	  .help = "a leg without progress for this long is dead" },
 	{ .word = "verbose", .arguments = "N", .who = BOTH,
-	  .take = take_count, FIELD(verbose), .range = "0-20", .initial = "1",
-	  .help = "what is told on standard error: 0 errors, 1 losses, 2 start "
+	  .kind = KIND_COUNT, FIELD(verbose), .range = "0-20", .initial = "1",
+	  .help = "what to print on standard error: 0 errors, 1 losses, 2 start "
 	    "and end, 3-9 decisions, 10-20 frames" },
 	{ .word = "progress", .arguments = "", .who = BOTH,
-	  .near = true,
-	  .take = take_flag, FIELD(progress),
+	  .local = true,
+	  .kind = KIND_FLAG, FIELD(progress),
 	  .otherwise = "where standard error is a terminal",
 	  .help = "show a line with bytes, rate and time, rewritten each second" },
 	{ .word = "quiet", .arguments = "", .who = BOTH,
-	  .near = true,
-	  .take = take_flag, FIELD(quiet), .otherwise = "off",
+	  .local = true,
+	  .kind = KIND_FLAG, FIELD(quiet), .otherwise = "off",
 	  .help = "no progress and no summary because of a terminal" },
 	{ .word = "size", .arguments = "BYTES", .who = BOTH,
-	  .near = true,
-	  .take = take_size, FIELD(size_bytes), .range = "0-8388607T",
+	  .local = true,
+	  .kind = KIND_SIZE, FIELD(size_bytes), .range = "0-8388607T",
 	  .otherwise = "unknown",
-	  .help = "how long the stream will be, so that progress can tell the "
-	    "share and the time left" },
+	  .help = "the length of the stream, so that progress can show the "
+	    "percentage and the time left" },
 	{ .word = "report", .arguments = "FILE", .who = BOTH,
-	  .near = true,
-	  .take = take_file, FIELD(report), .otherwise = "off",
-	  .help = "write statistics there, an object of JSON in each line; "
+	  .local = true,
+	  .kind = KIND_FILE, FIELD(report), .otherwise = "off",
+	  .help = "write statistics to this file, one JSON object in each line; "
 	    "- = standard error" },
 	{ .word = "interval", .arguments = "SECONDS", .who = BOTH,
-	  .near = true,
-	  .take = take_seconds, FIELD(interval_ms), .range = "1-86400",
+	  .local = true,
+	  .kind = KIND_SECONDS, FIELD(interval_ms), .range = "1-86400",
 	  .initial = "1",
-	  .help = "how often the report tells how far it is" },
+	  .help = "how often the report gets a line of statistics" },
 	{ .word = "chaos", .arguments = "WHAT", .who = BOTH,
-	  .near = true,
-	  .take = take_text, FIELD(chaos), .otherwise = "off",
-	  .help = "break things on purpose, for tests: N or "
-	    "N:KIND[,KIND...][:SEED], after every N frames of a leg" },
+	  .local = true,
+	  .kind = KIND_TEXT, FIELD(chaos), .otherwise = "off",
+	  .help = "inject faults, for tests: N or N:KIND[,KIND...][:SEED], one "
+	    "after every N frames of a leg" },
 };
 
 #define NWORDS	(sizeof(words) / sizeof(words[0]))
 
 static const char *const statuses[] = {
-	[EXIT_DELIVERED] = "every byte was written and closed at the far end",
+	[EXIT_DELIVERED] = "every byte was written, and the output closed",
 	[EXIT_FAILED] = "the transfer failed",
 	[EXIT_USAGE] = "the command line is wrong",
 	[EXIT_REFUSED] = "refused by the peer",
 	[EXIT_UNREACHED] = "no contact within wait, or no leg for timeout",
 	[EXIT_UNCONFIRMED] = "all data delivered, but never confirmed",
-	[EXIT_COMMAND] = "the command at either end did not succeed",
+	[EXIT_COMMAND] = "the command at either end failed",
+	[EXIT_UNBEGUN] = "with ssh: nothing was begun, nothing was read",
 };
 
 #define NSTATUSES	(sizeof(statuses) / sizeof(statuses[0]))
@@ -248,8 +265,10 @@ struct parse {
 	size_t why_size;
 	bool given[NWORDS];
 	unsigned who;		/* we are; 0 = not known yet */
-	unsigned far;		/* with ssh, the other side is; otherwise 0 */
+	unsigned remote;	/* with ssh, the other side is; otherwise 0 */
 	char *script;		/* with ssh, its command */
+	bool bootstrap;		/* these words came through ssh */
+	bool execs, sources;	/* with ssh: exec is given, source is given */
 };
 
 static int	fail(struct parse *p, const char *format, ...)
@@ -279,13 +298,13 @@ side_of(unsigned who)
 	    who == CALLS ? "tx and fetch" : "rx and offer";
 }
 
-/* How many arguments a word takes of so many that are left; or at least wants. */
+/* How many of the `left' arguments a word takes, or how many it needs if that is more. */
 static int
 count_arguments(const struct parse *p, const struct word *w, int left)
 {
 	int n = w->arguments[0] != '\0';
 
-	if (w->rest && p->far == 0)
+	if (w->rest && p->remote == 0)
 		return left > 0 ? left : 1;
 	if (w->rest)
 		return 1;
@@ -304,7 +323,8 @@ find_word(const char *text, unsigned who)
 		const struct word *w = &words[i];
 
 		if (strcmp(text, w->word) != 0 &&
-		    (w->also == NULL || strcmp(text, w->also) != 0))
+		    (w->also == NULL || strcmp(text, w->also) != 0) &&
+		    (w->old == NULL || strcmp(text, w->old) != 0))
 			continue;
 		if (w->who & who)
 			return w;
@@ -368,9 +388,10 @@ read_range(const char *range, uint64_t *low, uint64_t *high)
 
 /* what: the word, or the word and the one of its arguments. */
 static int
-take_number(struct parse *p, const struct word *w, const char *what,
-    const char *text, const char *suffixes, uint64_t *value)
+take_number(struct parse *p, const struct word *w, const char *what, const char *text,
+    uint64_t *value)
 {
+	const char *suffixes = w->kind == KIND_SIZE ? SUFFIXES : PLAIN;
 	uint64_t low, high;
 
 	read_range(w->range, &low, &high);
@@ -390,13 +411,12 @@ field_of(struct parse *p, const struct word *w)
 	return (char *)p->o + w->field;
 }
 
-/* Into an unsigned, or an int, which has the same place for small numbers. */
 static int
 take_count(struct parse *p, const struct word *w, char *const *arguments)
 {
 	uint64_t value;
 
-	if (take_number(p, w, w->word, arguments[0], PLAIN, &value) == -1)
+	if (take_number(p, w, w->word, arguments[0], &value) == -1)
 		return -1;
 	*(unsigned *)field_of(p, w) = (unsigned)value;
 	return 0;
@@ -405,8 +425,7 @@ take_count(struct parse *p, const struct word *w, char *const *arguments)
 static int
 take_size(struct parse *p, const struct word *w, char *const *arguments)
 {
-	return take_number(p, w, w->word, arguments[0], SUFFIXES,
-	    field_of(p, w));
+	return take_number(p, w, w->word, arguments[0], field_of(p, w));
 }
 
 static int
@@ -414,7 +433,7 @@ take_seconds(struct parse *p, const struct word *w, char *const *arguments)
 {
 	uint64_t value;
 
-	if (take_number(p, w, w->word, arguments[0], PLAIN, &value) == -1)
+	if (take_number(p, w, w->word, arguments[0], &value) == -1)
 		return -1;
 	*(uint64_t *)field_of(p, w) = value * 1000;
 	return 0;
@@ -505,7 +524,7 @@ take_number_of(struct parse *p, const struct word *w, const char *text,
 	char what[32];
 
 	(void)snprintf(what, sizeof(what), "%s: port", w->word);
-	return take_number(p, w, what, text, PLAIN, value);
+	return take_number(p, w, what, text, value);
 }
 
 static int
@@ -653,9 +672,9 @@ take_way(struct parse *p, const struct word *w, char *const *arguments)
 {
 	struct options *o = p->o;
 
-	if (o->npaths == OPTIONS_PATHS_MAX - 2)
+	if (o->npaths == OPTIONS_PATHS_MAX - 3)
 		return fail(p, "%s " QUOTED " is one path too many; legal: "
-		    "1-%d of them", w->word, arguments[0], OPTIONS_PATHS_MAX - 2);
+		    "1-%d of them", w->word, arguments[0], OPTIONS_PATHS_MAX - 3);
 	return copy_host(p, w->word, arguments[0], o->paths[o->npaths++].host);
 }
 
@@ -684,29 +703,64 @@ static int
 take_command(struct parse *p, const struct word *w, char *const *arguments)
 {
 	const char *first = arguments[0];
-	bool script = p->far != 0 || arguments[1] == NULL;
+	bool script = p->remote != 0 || arguments[1] == NULL;
 
+	if (p->bootstrap && !script)
+		return fail(p, "%s has several arguments; legal: one", w->word);
 	if (first[script ? strspn(first, " \t\n") : 0] == '\0')
 		return fail(p, "%s " QUOTED " is empty; legal: a command for the "
 		    "shell, or a program and its arguments", w->word, first);
-	if (p->far != 0)
+	if (p->remote != 0 && (w->who & p->remote) != 0)
 		p->script = arguments[0];
-	else
+	else if (p->remote != 0) {
+		p->o->source[0] = arguments[0];
+		p->o->command = p->o->source;
+	} else
 		p->o->command = arguments;
 	return 0;
 }
 
-/* A word says who we are; with ssh, which command there is says it later. */
+/* Parses a word's arguments into p->o. */
+static int
+take(struct parse *p, const struct word *w, char *const *arguments)
+{
+	static int (*const parser[])(struct parse *, const struct word *, char *const *) = {
+		[KIND_PATH] = take_path,
+		[KIND_FROM] = take_from,
+		[KIND_PORT] = take_port,
+		[KIND_LOGIN] = take_login,
+		[KIND_WAY] = take_way,
+		[KIND_COMMAND] = take_command,
+		[KIND_PHRASE] = take_phrase,
+		[KIND_COUNT] = take_count,
+		[KIND_SIZE] = take_size,
+		[KIND_SECONDS] = take_seconds,
+		[KIND_FLAG] = take_flag,
+		[KIND_TEXT] = take_text,
+		[KIND_ADDRESS] = take_address,
+		[KIND_FILE] = take_file,
+		[KIND_PORTS] = take_ports,
+		[KIND_LINE] = take_line,
+	};
+
+	return parser[w->kind](p, w, arguments);
+}
+
+/*
+ * A word says who we are; with ssh, which command there is says it later: one of
+ * the remote side's, or with both exec's, and source is ours.
+ */
 static void
 recognise(struct parse *p, const struct word *w)
 {
-	if (p->who == 0 && w->who == SSH && w->take == take_login)
-		p->who = p->far = SSH;
-	else if (p->who == 0 && (w->take == take_path || w->take == take_port))
+	if (p->who == 0 && w->who == SSH && w->kind == KIND_LOGIN)
+		p->who = p->remote = SSH;
+	else if (p->who == 0 && (w->kind == KIND_PATH || w->kind == KIND_PORT))
 		p->who = w->who;
-	else if ((p->who & SSH) != 0 && w->take == take_command) {
-		p->who |= (w->who & RX) != 0 ? TX_CALLS : RX_CALLS;
-		p->far |= (w->who & RX) != 0 ? RX_LISTENS : TX_LISTENS;
+	else if ((p->who & SSH) != 0 && w->kind == KIND_COMMAND) {
+		*((w->who & RX) != 0 ? &p->execs : &p->sources) = true;
+		p->who = SSH | (p->execs ? TX_CALLS : RX_CALLS);
+		p->remote = SSH | (p->execs ? RX_LISTENS : TX_LISTENS);
 	}
 }
 
@@ -722,6 +776,19 @@ asks(struct parse *p, const char *text)
 	return true;
 }
 
+/* `serve' has no other words than a filter: the orders come on standard input. */
+static int
+survey_serve(struct parse *p, int argc, char *const argv[])
+{
+	if (strcmp(argv[1], "serve") != 0)
+		return fail(p, "\"allow\" is a word of serve; legal: see --help");
+	if (argc > 2 && (argc == 3 || strcmp(argv[2], "allow") != 0))
+		return fail(p, QUOTED " stands alone; legal: no other word, or allow "
+		    "FILTER ...", argv[1]);
+	p->o->mode = OPTIONS_SERVE;
+	return argc == 2 ? 0 : take_command(p, find_word("allow", SERVE), argv + 3);
+}
+
 /*
  * First pass: are these words, and all their arguments there? Finds the mode,
  * by the first of those that say who we are or of the words that ask for help.
@@ -730,6 +797,10 @@ static int
 survey(struct parse *p, int argc, char *const argv[])
 {
 	p->o->mode = OPTIONS_TX;
+	if (argc == 2 && strcmp(argv[1], "key") == 0) {
+		p->o->mode = OPTIONS_KEY;
+		return 0;
+	}
 	for (int i = 1; i < argc; i++) {
 		const struct word *w = find_word(argv[i], p->who != 0 ? p->who : BOTH);
 		int left = argc - i - 1, needed;
@@ -739,12 +810,8 @@ survey(struct parse *p, int argc, char *const argv[])
 		if (w == NULL)
 			return fail(p, QUOTED " is not a word of the command "
 			    "line; legal: see --help", argv[i]);
-		if (w->who == SERVE && argc > 2)
-			return fail(p, QUOTED " stands alone; legal: no other word", argv[i]);
-		if (w->who == SERVE) {
-			p->o->mode = OPTIONS_SERVE;
-			return 0;
-		}
+		if (w->who == SERVE)
+			return survey_serve(p, argc, argv);
 		needed = count_arguments(p, w, left);
 		if (left < needed)
 			return fail(p, "\"%s%s%.80s\" ends too early; "
@@ -758,9 +825,9 @@ survey(struct parse *p, int argc, char *const argv[])
 	if (p->who == 0)
 		return fail(p, "neither \"tx\" nor \"rx\" is given; legal: "
 		    "tx HOST PORT or rx PORT, see --help");
-	if ((p->who & SSH) != 0 && (p->who & BOTH) != TX_CALLS && (p->who & BOTH) != RX_CALLS)
+	if ((p->who & SSH) != 0 && !p->execs && !p->sources)
 		return fail(p, "ssh needs to know what to do there; legal: "
-		    "exec COMMAND or source COMMAND, one of them");
+		    "exec COMMAND or source COMMAND, or both");
 	p->o->mode = (p->who & TX) != 0 ? OPTIONS_TX : OPTIONS_RX;
 	p->o->calls = (p->who & CALLS) != 0;
 	return 0;
@@ -779,49 +846,52 @@ take_defaults(struct parse *p)
 		if (w->initial == NULL || !(w->who & p->who))
 			continue;
 		(void)snprintf(text, sizeof(text), "%s", w->initial);
-		taken = w->take(p, w, &argument);
+		taken = take(p, w, &argument);
 		assert(taken == 0);
 		(void)taken;
 	}
 }
 
-/* Is it a word for us, or for the far side? */
+/* Is it a word for us, or for the remote side? */
 static bool
 is_legal(const struct parse *p, const struct word *w)
 {
-	/* With ssh it is known who calls whom. */
-	if (p->far != 0 && (w->take == take_path || w->take == take_port))
+	/* With ssh the local side calls, and the port is known later. */
+	if (p->remote != 0 && (w->kind == KIND_PATH || w->kind == KIND_PORT))
 		return false;
-	return (w->who & (p->who | p->far)) != 0;
+	/* Words that came through ssh must not name files. */
+	if (p->bootstrap && (w->local || w->kind == KIND_FILE))
+		return false;
+	return (w->who & (p->who | p->remote)) != 0;
 }
 
-/* For the far side, as it was given. */
+/* Passes a word on to the remote side, as it was given. */
 static void
 pass_on(struct parse *p, const struct word *w, char *const *word, int arguments)
 {
 	struct options *o = p->o;
 
-	if (w->near || (w->who & p->far & ~SSH) == 0)
+	if (w->local || (w->who & p->remote & ~SSH) == 0)
 		return;
-	/* Each is given once, and there is room for all that there are. */
+	/* Each word is given at most once, so there is room for all. */
 	for (int i = 0; i <= arguments; i++) {
-		assert(o->nfar < OPTIONS_FAR_MAX);
-		o->far[o->nfar++] = word[i];
+		assert(o->remote_count < OPTIONS_REMOTE_MAX);
+		o->remote_words[o->remote_count++] = word[i];
 	}
 }
 
-/* What is for the far side only is judged, and no option of ours. */
+/* A word that is only for the remote side is checked, and sets no option here. */
 static int
-take(struct parse *p, const struct word *w, char *const *arguments)
+take_word(struct parse *p, const struct word *w, char *const *arguments)
 {
 	struct options *ours = p->o, others;
 	int result;
 
 	if ((w->who & p->who) != 0)
-		return w->take(p, w, arguments);
+		return take(p, w, arguments);
 	others = *ours;
 	p->o = &others;
-	result = w->take(p, w, arguments);
+	result = take(p, w, arguments);
 	p->o = ours;
 	return result;
 }
@@ -836,7 +906,7 @@ take_words(struct parse *p, int argc, char *const argv[])
 	for (int i = 1; i < argc; i += 1 + arguments) {
 		bool *given;
 
-		w = find_word(argv[i], (p->who | p->far) & ~SSH);
+		w = find_word(argv[i], (p->who | p->remote) & ~SSH);
 		arguments = count_arguments(p, w, argc - i - 1);
 		given = &p->given[w - words];
 		if (!is_legal(p, w))
@@ -847,48 +917,49 @@ take_words(struct parse *p, int argc, char *const argv[])
 			return fail(p, QUOTED " is given twice; legal: once",
 			    argv[i]);
 		*given = true;
-		if (w->take == take_command && p->far != 0) {
+		if (w->kind == KIND_COMMAND && p->remote != 0) {
 			if (take_command(p, w, argv + i + 1) == -1)
 				return -1;
 			continue;
 		}
 		pass_on(p, w, argv + i, arguments);
-		/* Where the far side listens, a tunnel has to lead. */
-		if (p->far != 0 && w->take == take_address &&
+		/* A tunnel has to connect to the address on which the remote side listens. */
+		if (p->remote != 0 && w->kind == KIND_ADDRESS &&
 		    copy_host(p, w->word, argv[i + 1], p->o->inner) == -1)
 			return -1;
-		if (take(p, w, argv + i + 1) == -1)
+		if (take_word(p, w, argv + i + 1) == -1)
 			return -1;
 	}
 	return 0;
 }
 
 /*
- * The far side's command line: what it is comes first, its command last.  It
- * waits longer than we do, and if only ssh is to reach it nothing else does.
+ * The remote side's command line: rx or offer first, its command last.  It waits longer
+ * than we do; with `tunnel' and no address given it listens only on loopback.
  */
 static void
-take_far(struct parse *p)
+take_remote(struct parse *p)
 {
 	struct options *o = p->o;
 	const char *head[] = {
-		(p->far & RX) != 0 ? "rx" : "offer", o->ports, "wait", o->patience,
+		(p->remote & RX) != 0 ? "rx" : "offer", o->ports, "wait", o->remote_wait,
 		"bind", LOOPBACK
 	};
 	size_t n = sizeof(head) / sizeof(head[0]);
 
-	(void)snprintf(o->patience, sizeof(o->patience), "%" PRIu64,
-	    o->wait_ms == 0 ? 0 : o->wait_ms / 1000 < PATIENCE ? PATIENCE : o->wait_ms / 1000);
+	(void)snprintf(o->remote_wait, sizeof(o->remote_wait), "%" PRIu64,
+	    o->wait_ms == 0 ? 0 : o->wait_ms / 1000 < REMOTE_WAIT_MIN ? REMOTE_WAIT_MIN :
+	    o->wait_ms / 1000);
 	if (!o->tunnel || o->inner[0] != '\0')
 		n -= 2;
 	if (o->inner[0] == '\0')
 		(void)snprintf(o->inner, sizeof(o->inner), "%s", LOOPBACK);
-	assert(o->nfar + n + 2 <= OPTIONS_FAR_MAX);
-	memmove(o->far + n, o->far, o->nfar * sizeof(o->far[0]));
-	memcpy(o->far, head, n * sizeof(head[0]));
-	o->nfar += n;
-	o->far[o->nfar++] = (p->far & RX) != 0 ? "exec" : "source";
-	o->far[o->nfar++] = p->script;
+	assert(o->remote_count + n + 2 <= OPTIONS_REMOTE_MAX);
+	memmove(o->remote_words + n, o->remote_words, o->remote_count * sizeof(o->remote_words[0]));
+	memcpy(o->remote_words, head, n * sizeof(head[0]));
+	o->remote_count += n;
+	o->remote_words[o->remote_count++] = (p->remote & RX) != 0 ? "exec" : "source";
+	o->remote_words[o->remote_count++] = p->script;
 }
 
 /* In the largest unit that divides it. */
@@ -912,7 +983,7 @@ given_for_us(const struct parse *p, const struct word *w)
 	return p->given[w - words] && (w->who & p->who) != 0;
 }
 
-/* What no word can know by itself. */
+/* Checks that concern several words. */
 static int
 take_together(struct parse *p)
 {
@@ -922,7 +993,7 @@ take_together(struct parse *p)
 	o->frame_given = given_for_us(p, frame);
 	o->window_given = given_for_us(p, find_word("window", BOTH));
 	o->size_given = given_for_us(p, find_word("size", BOTH));
-	if (p->far != 0 && o->key[0] != '\0')
+	if (p->remote != 0 && o->key[0] != '\0')
 		return fail(p, "\"key\" is of no use with ssh, which makes one for each "
 		    "session; legal: without it");
 	if (o->progress && o->quiet)
@@ -935,7 +1006,13 @@ take_together(struct parse *p)
 	    o->report[0] == '\0')
 		return fail(p, "\"interval\" is of no use without a report; "
 		    "legal: together with report FILE");
-	if (o->frame_bytes > o->window_bytes / 4) {
+	if (o->timeout_ms != 0 && o->linger_ms > o->timeout_ms) {
+		if (p->given[find_word("linger", BOTH) - words])
+			return fail(p, "linger \"%" PRIu64 "\" is more than timeout; legal: "
+			    "at most %" PRIu64, o->linger_ms / 1000, o->timeout_ms / 1000);
+		o->linger_ms = o->timeout_ms;
+	}
+	if (o->window_given && o->frame_bytes > o->window_bytes / 4) {
 		char a[24], b[24], c[24];
 
 		return fail(p, "frame \"%s\" is more than a quarter of the "
@@ -946,22 +1023,49 @@ take_together(struct parse *p)
 	return 0;
 }
 
+static int
+parse(struct parse *p, int argc, char *const argv[])
+{
+	struct options *o = p->o;
+
+	memset(o, 0, sizeof(*o));
+	if (survey(p, argc, argv) == -1)
+		return -1;
+	if (o->mode != OPTIONS_TX && o->mode != OPTIONS_RX)
+		return 0;
+	take_defaults(p);
+	if (take_words(p, argc, argv) == -1 || take_together(p) == -1)
+		return -1;
+	if (p->remote != 0)
+		take_remote(p);
+	/* Behind the host's own and the reserve, or behind the tunnel. */
+	if (p->remote != 0)
+		o->line = o->tunnel ? 1 : o->npaths + 2;
+	return 0;
+}
+
 int
 options_parse(struct options *o, int argc, char *const argv[], char *why,
     size_t why_size)
 {
 	struct parse p = { .o = o, .why = why, .why_size = why_size };
 
-	memset(o, 0, sizeof(*o));
-	if (survey(&p, argc, argv) == -1)
+	return parse(&p, argc, argv);
+}
+
+int
+options_parse_orders(struct options *o, int argc, char *const argv[],
+    char *why, size_t why_size)
+{
+	struct parse p = {
+		.o = o, .why = why, .why_size = why_size, .bootstrap = true
+	};
+
+	if (parse(&p, argc, argv) == -1)
 		return -1;
-	if (o->mode != OPTIONS_TX && o->mode != OPTIONS_RX)
-		return 0;
-	take_defaults(&p);
-	if (take_words(&p, argc, argv) == -1 || take_together(&p) == -1)
-		return -1;
-	if (p.far != 0)
-		take_far(&p);
+	if ((o->mode != OPTIONS_TX && o->mode != OPTIONS_RX) || o->calls ||
+	    o->command == NULL)
+		return fail(&p, "the orders are not for a side that listens and runs a command");
 	return 0;
 }
 
@@ -1019,7 +1123,7 @@ print_words(FILE *f, unsigned who, const char *heading)
 {
 	(void)fprintf(f, "\n%s:\n", heading);
 	for (size_t i = 0; i < NWORDS; i++)
-		if (words[i].who == who && words[i].take != take_login)
+		if (words[i].who == who && words[i].kind != KIND_LOGIN)
 			print_word(f, &words[i]);
 }
 
@@ -1029,7 +1133,7 @@ print_roles(FILE *f)
 	print_words(f, TX_CALLS, "What to do");
 	for (size_t i = 0; i < NWORDS; i++)
 		if (words[i].who == RX_LISTENS || words[i].who == TX_LISTENS ||
-		    words[i].who == RX_CALLS || words[i].take == take_login ||
+		    words[i].who == RX_CALLS || words[i].kind == KIND_LOGIN ||
 		    words[i].who == SERVE)
 			print_word(f, &words[i]);
 }
@@ -1038,7 +1142,8 @@ void
 options_usage(FILE *f)
 {
 	(void)fputs(
-	    "usage: viamillipede ssh [USER@]HOST exec COMMAND [WORD ...]\n"
+	    "usage: viamillipede ssh [USER@]HOST exec COMMAND [source COMMAND] "
+	    "[WORD ...]\n"
 	    "       viamillipede ssh [USER@]HOST source COMMAND [WORD ...]\n"
 	    "       viamillipede tx HOST PORT [from ADDRESS] [tx ...] [WORD ...]"
 	    "\n                    [source COMMAND ...]\n"
@@ -1046,6 +1151,7 @@ options_usage(FILE *f)
 	    "       viamillipede offer PORT [WORD ...] [source COMMAND ...]\n"
 	    "       viamillipede fetch HOST PORT [from ADDRESS] [fetch ...] "
 	    "[WORD ...]\n                    [exec COMMAND ...]\n"
+	    "       viamillipede key\n"
 	    "       viamillipede -h | --help | -V | --version\n\n"
 	    "One pipe over many TCP connections. Words come in any order; "
 	    "sizes take\nK, M, G, T (binary).\n", f);

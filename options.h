@@ -1,16 +1,16 @@
 /*
- * The command line: one table of words from which it is parsed, from which the
- * usage text is printed, and with which README.md and viamillipede.1 are
- * compared (tests/check-docs.py).
+ * options: the command line.  One table of words from which the command line is
+ * parsed and the usage text is printed, and with which README.md and viamillipede.1
+ * are compared (tests/check-docs.py).
  *
  * Called by the main thread before any other thread exists. A struct options
  * is filled once by options_parse and is immutable from then on, so every
- * thread may read it. It owns all of its text, but for the command, which points
- * into argv and lives as long as the process.
- * Nothing is resolved, opened or printed here but by options_usage.
+ * thread may read it. It owns all of its text except the command and the remote
+ * words, which point into argv and live as long as the process.
+ * Nothing is resolved or opened here; only options_usage prints.
  *
- * Units are in the names: _ms milliseconds, _bytes bytes. Zero means "for
- * ever" for wait_ms and timeout_ms.
+ * Units are in the names: _ms milliseconds, _bytes bytes. Zero in wait_ms and
+ * timeout_ms means "for ever".
  */
 
 #ifndef OPTIONS_H
@@ -19,19 +19,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <stdio.h>
 
 #define OPTIONS_PATHS_MAX	64
-#define OPTIONS_THREADS_MAX	64
+#define OPTIONS_LEGS_MAX	64
 #define OPTIONS_PORTS_SIZE	12	/* of a port or two, with its NUL */
-#define OPTIONS_FAR_MAX	64	/* words for the far side */
+#define OPTIONS_REMOTE_MAX	64	/* words for the remote side */
 #define OPTIONS_TEXT_SIZE	256	/* of any text below, with its NUL */
 #define OPTIONS_FILE_SIZE	4096	/* of a file's name, with its NUL */
 #define OPTIONS_WHY_SIZE	512	/* enough for any reason, with its NUL */
 
 #define OPTIONS_PHRASE		"legs"	/* the built-in checkphrase */
 
-/* What the process ends with; told by --help, README.md and viamillipede.1. */
+/* The exit status; documented by --help, README.md and viamillipede.1. */
 enum exit_status {
 	EXIT_DELIVERED = 0,	/* every byte written and closed at the far end */
 	EXIT_FAILED = 1,	/* local I/O error, consumer gone, peer gave up */
@@ -39,13 +40,15 @@ enum exit_status {
 	EXIT_REFUSED = 3,	/* by the peer: checkphrase, version, busy */
 	EXIT_UNREACHED = 4,	/* no contact within wait, no leg for timeout */
 	EXIT_UNCONFIRMED = 5,	/* all delivered, the confirmation never came */
-	EXIT_COMMAND = 6	/* the command at either end did not succeed */
+	EXIT_COMMAND = 6,	/* the command at either end failed */
+	EXIT_UNBEGUN = 7	/* through ssh: nothing of standard input was read */
 };
 
 enum options_mode {
 	OPTIONS_TX,		/* sends: tx, offer */
 	OPTIONS_RX,		/* receives: rx, fetch */
-	OPTIONS_SERVE,		/* nothing else in the struct is meaningful */
+	OPTIONS_SERVE,		/* nothing else is meaningful but command: the filter */
+	OPTIONS_KEY,		/* prints a key; nothing else in the struct is meaningful */
 	OPTIONS_HELP,		/* likewise */
 	OPTIONS_VERSION		/* likewise */
 };
@@ -63,45 +66,50 @@ struct options {
 
 	bool calls;			/* otherwise it listens */
 
-	/* who calls */
+	/* the side that calls */
 	struct options_path paths[OPTIONS_PATHS_MAX];
 	unsigned npaths;		/* 0 when it listens */
-	bool reserve;			/* one more, which the others fall back on */
-	unsigned threads;		/* most legs at once */
+	bool reserve;			/* one more follows: the reserve, see path.h */
+	unsigned line;			/* the last: the connection of ssh itself; 0 = none */
+	unsigned legs;			/* most legs at once */
 
-	bool served;			/* ssh started us: what is told is told by the answer */
+	bool served;			/* ssh started this side, which answers through it */
 
-	/* who starts the other side through ssh */
-	char ssh_host[OPTIONS_TEXT_SIZE];	/* "" = nobody */
-	char ssh[OPTIONS_TEXT_SIZE];	/* line for the shell that ssh is run with */
-	char remote[OPTIONS_TEXT_SIZE];	/* this program there */
-	char ports[OPTIONS_PORTS_SIZE];	/* that it may listen on, as port */
-	bool tunnel;			/* no path but through ssh */
-	char inner[OPTIONS_TEXT_SIZE];	/* address that a tunnel leads to there */
-	char patience[24];		/* how long the far side waits: a word of its own */
-	const char *far[OPTIONS_FAR_MAX];	/* its words; in argv or constant */
-	size_t nfar;
+	/* the side that starts the other one through ssh */
+	char ssh_host[OPTIONS_TEXT_SIZE];	/* "" = without ssh */
+	char ssh[OPTIONS_TEXT_SIZE];	/* the shell's command line that runs ssh */
+	char remote[OPTIONS_TEXT_SIZE];	/* this program's name there */
+	char ports[OPTIONS_PORTS_SIZE];	/* where it may listen there, like port */
+	bool tunnel;			/* all legs go through ssh */
+	char inner[OPTIONS_TEXT_SIZE];	/* the address there to which tunnels connect */
+	uint64_t login_ms;		/* how long the login took; set by ssh_begin */
+	char remote_wait[24];		/* the remote side's wait, as text */
+	const char *remote_words[OPTIONS_REMOTE_MAX];	/* its words; in argv or constant */
+	size_t remote_count;
 
-	/* who listens */
+	/* the side that listens */
 	char port[OPTIONS_PORTS_SIZE];	/* decimal, 0 to 65535, or FIRST-LAST */
 	char bind[OPTIONS_TEXT_SIZE];	/* address, no brackets; "" = all */
 
-	/* who sends */
+	/* the side that sends */
 	bool checksum;
 	uint64_t frame_bytes;		/* 0 unless given: program's choice */
 	bool frame_given;
-	char congestion[OPTIONS_TEXT_SIZE];	/* "" = the system's */
+	char congestion[OPTIONS_TEXT_SIZE];	/* "auto", "system" or a name */
 
 	/* both */
-	char *const *command;		/* in argv, to its NULL; or NULL */
+	char *const *command;		/* in argv or below, to its NULL; or NULL */
+	char *source[2];		/* with ssh, what runs here */
 	char phrase[4];			/* not terminated */
-	char key[OPTIONS_FILE_SIZE];	/* its file; "" = none */
+	char name[OPTIONS_TEXT_SIZE];	/* of the transfer; "" = none */
+	char key[OPTIONS_FILE_SIZE];	/* the key's file; "" = none */
 	uint64_t window_bytes;		/* the default unless given */
 	bool window_given;		/* if not, tx may let it grow */
 	uint64_t wait_ms;
 	uint64_t timeout_ms;
+	uint64_t linger_ms;		/* at most timeout_ms, unless that is for ever */
 	uint64_t heartbeat_ms;
-	int verbose;			/* 0 to 20 */
+	unsigned verbose;		/* 0 to 20 */
 	bool progress;			/* also where there is no terminal */
 	bool quiet;			/* never with progress */
 	uint64_t size_bytes;		/* of the stream, as the user says */
@@ -112,18 +120,32 @@ struct options {
 };
 
 /*
- * Fill *o from argv[1] to argv[argc - 1]. Returns 0; or -1 and a reason in why
- * that quotes what is wrong and says what would be legal. *o is then
- * unspecified. The caller prints it with log_line, which makes harmless what
- * was quoted as it came, and exits 2.
+ * Fills *o from argv[1] to argv[argc - 1]. Returns 0; or -1 and a reason in why
+ * that quotes what is wrong and says what is legal; *o is then unspecified. The
+ * caller prints the reason with log_line, which escapes what was quoted, and exits 2.
  *
- * argv[argc] is NULL. --help and --version are honoured wherever a word may
- * stand, if nothing before them was wrong; nothing after them is looked at.
+ * argv[argc] is NULL. --help and --version take effect wherever a word may stand, if
+ * the words before them are right; the words after them are ignored.
  */
 int	options_parse(struct options *o, int argc, char *const argv[],
 	    char *why, size_t why_size);
 
-/* The usage text, at most 80 columns wide. Write errors are left in *f. */
+/*
+ * The same for the remote side, with the words that came through ssh: it listens,
+ * runs the command in the one argument command[0], and no word names a file.
+ */
+int	options_parse_orders(struct options *o, int argc, char *const argv[],
+	    char *why, size_t why_size);
+
+/* Prints the usage text, at most 80 columns wide. Write errors are left in *f. */
 void	options_usage(FILE *f);
+
+/* The congestion control of every connection from its start; "" = the system's default. */
+static inline const char *
+options_congestion(const struct options *o)
+{
+	return strcmp(o->congestion, "auto") == 0 || strcmp(o->congestion, "system") == 0 ?
+	    "" : o->congestion;
+}
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * outflow: the octets that a leg sends.  See outflow.h; runs in the leg's
+ * outflow: the bytes that a leg sends.  See outflow.h; runs in the leg's
  * thread.
  */
 #include "outflow.h"
@@ -10,26 +10,26 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "crc32c.h"
+#include "crypto/channel.h"
 #include "leg.h"
-#include "log.h"
+#include "sys/log.h"
 #include "tx.h"
-#include "worker.h"
 
-#define BURST	16	/* frames in a row before the leg looks at what came in */
+#define BURST	16	/* frames in a row before the leg reads again */
 
 void
 outflow_init(struct outflow *o)
 {
 	o->control_begin = o->control_end = 0;
 	o->active = false;
-	o->spoilt = NULL;
-	o->ahead = o->size = o->at = 0;
+	o->spoilt = o->sealed = NULL;
+	o->ahead = o->size = o->ready = o->at = 0;
+	o->worn = false;
 	o->sent = 0;
 	o->unsent = 0;
 }
 
-/* The frame under way is done with, whether it is out or not. */
+/* Releases the current frame, whether it was written or not. */
 static void
 data_end(struct leg *leg)
 {
@@ -46,6 +46,8 @@ outflow_stop(struct leg *leg)
 {
 	if (leg->out.active)
 		data_end(leg);
+	free(leg->out.sealed);
+	leg->out.sealed = NULL;
 	leg->out.control_begin = leg->out.control_end = leg->out.ahead = 0;
 }
 
@@ -63,17 +65,17 @@ control_room(struct outflow *o, size_t n)
 	return o->control_end + n <= sizeof(o->control) ? o->control + o->control_end : NULL;
 }
 
-/* Of the frame that is the next on the wire. */
-static void
-mac(struct leg *leg, const uint8_t header[FRAME_HEADER], const uint8_t *payload, size_t n,
-    uint8_t out[FRAME_MAC])
+/* A control frame as it crosses the wire; its size.  false: it cannot be sealed. */
+static bool
+seal_control(struct channel *c, const struct frame *frame, const uint8_t *payload, uint8_t *out)
 {
-	struct siphash state;
+	uint8_t head[FRAME_HEAD];
 
-	auth_frame_begin(&leg->says, header, &state);
-	if (n > 0)
-		siphash_add(&state, payload, n);
-	siphash_final(&state, out);
+	frame_head_encode(frame, head);
+	if (!channel_seal_head(c, out, head, sizeof(head)))
+		return false;
+	return frame->length == 0 ||
+	    channel_seal_body(c, out + FRAME_HEAD_SEALED, payload, frame->length);
 }
 
 void
@@ -84,20 +86,25 @@ outflow_control(struct leg *leg, enum frame_type type, uint8_t flags, uint64_t s
 	struct frame frame = {
 		.type = type, .flags = flags, .length = (uint32_t)n, .seq = seq
 	};
-	size_t size = FRAME_HEADER + n + (leg->keyed ? FRAME_MAC : 0);
+	size_t size = leg->keys == NULL ? FRAME_HEADER + n :
+	    FRAME_HEAD_SEALED + n + (n > 0 ? FRAME_TAG : 0);
 	uint8_t *p = control_room(o, size);
 
 	/*
-	 * The rarer frames are said once each and the frequent ones only when
-	 * little waits, so there is room; see worker.c.
+	 * There is always room: the rarer frames are sent once each, and the frequent
+	 * ones only when little waits (message_room).
 	 */
 	if (p == NULL)
 		return;
-	frame_encode_checked(&frame, payload, p);
-	if (n > 0)
-		memcpy(p + FRAME_HEADER, payload, n);
-	if (leg->keyed)
-		mac(leg, p, payload, n, p + FRAME_HEADER + n);
+	if (leg->keys != NULL && !seal_control(&leg->keys->send, &frame, payload, p)) {
+		o->worn = true;
+		return;
+	}
+	if (leg->keys == NULL) {
+		frame_encode_checked(&frame, payload, p);
+		if (n > 0)
+			memcpy(p + FRAME_HEADER, payload, n);
+	}
 	o->control_end += size;
 	if (log_wants(LOG_FRAME))
 		log_line(LOG_FRAME, "leg %u: > %s seq %llu length %zu", leg->number,
@@ -109,22 +116,36 @@ outflow_greeting(struct leg *leg, const uint8_t greeting[FRAME_GREETING])
 {
 	memcpy(control_room(&leg->out, FRAME_GREETING), greeting, FRAME_GREETING);
 	leg->out.control_end += FRAME_GREETING;
-	/* Greetings are not counted in what is sent. */
+	/* Greetings do not count as sent. */
 	leg->out.sent -= FRAME_GREETING;
 }
 
 /* The stream */
 
-/* Chaos: a private copy, because what is kept must stay as it is. */
+static size_t
+less(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Chaos: flips a bit of what is sent, after its check was made.  What tx.c keeps must not
+ * change: so in a private copy, or of what was sealed.
+ */
 static void
 spoil(struct leg *leg)
 {
 	struct outflow *o = &leg->out;
 	size_t bit;
 
-	if ((!leg->checked && !leg->keyed) ||
+	o->flip = SIZE_MAX;
+	if ((!leg->checked && leg->keys == NULL) ||
 	    !chaos_corrupt(&leg->chaos, o->data.length, &bit))
 		return;
+	if (leg->keys != NULL) {
+		o->flip = bit;
+		return;
+	}
 	o->spoilt = malloc(o->data.length);
 	if (o->spoilt == NULL)
 		return;
@@ -133,7 +154,51 @@ spoil(struct leg *leg)
 	o->data.data = o->spoilt;
 }
 
+/*
+ * Seals the next piece of the payload, when all that was sealed before it is written; its
+ * tag follows the last one.
+ */
 static void
+seal_piece(struct leg *leg)
+{
+	struct outflow *o = &leg->out;
+	struct channel *c = &leg->keys->send;
+	size_t from = o->ready - o->header_size;
+	size_t n = less(o->data.length - from, OUTFLOW_PIECE);
+
+	aead_seal(&c->body, o->sealed, o->data.data + from, n);
+	if (o->flip / 8 >= from && o->flip / 8 - from < n)
+		o->sealed[o->flip / 8 - from] ^= (uint8_t)(1u << o->flip % 8);
+	o->sealed_from = o->ready;
+	o->ready += n;
+	if (from + n == o->data.length) {
+		aead_tag(&c->body, o->sealed + n);
+		o->ready += FRAME_TAG;
+	}
+}
+
+/* With a key.  false, with errno: it cannot be sealed. */
+static bool
+seal_begin(struct leg *leg, const struct frame *frame)
+{
+	struct outflow *o = &leg->out;
+	struct channel *c = &leg->keys->send;
+	uint8_t head[FRAME_HEAD];
+
+	if (o->sealed == NULL)
+		o->sealed = malloc(OUTFLOW_PIECE + FRAME_TAG);
+	if (o->sealed == NULL)
+		return false;
+	frame_head_encode(frame, head);
+	errno = EOVERFLOW;
+	o->header_size = o->ready = FRAME_HEAD_SEALED;
+	o->size = o->header_size + o->data.length + FRAME_TAG;
+	return channel_seal_head(c, o->header, head, sizeof(head)) &&
+	    channel_body(c, frame->length);
+}
+
+/* false, with errno: the leg cannot send it. */
+static bool
 data_begin(struct leg *leg)
 {
 	struct outflow *o = &leg->out;
@@ -141,25 +206,30 @@ data_begin(struct leg *leg)
 		.type = FRAME_DATA, .length = o->data.length, .seq = o->data.seq
 	};
 
-	if (leg->checked)
-		frame_encode_checked(&frame, o->data.data, o->header);
-	else
-		frame_encode(&frame, o->header);
+	o->active = true;
+	o->at = 0;
+	o->ahead = o->control_end - o->control_begin;
+	if (leg->keys != NULL) {
+		if (!seal_begin(leg, &frame))
+			return false;
+	} else {
+		if (leg->checked)
+			frame_encode_checked(&frame, o->data.data, o->header);
+		else
+			frame_encode(&frame, o->header);
+		o->header_size = FRAME_HEADER;
+		o->ready = o->size = FRAME_HEADER + (size_t)o->data.length;
+	}
 	if (o->data.resend || o->data.copy)
 		atomic_fetch_add_explicit(&leg->resent, 1, memory_order_relaxed);
-	o->size = FRAME_HEADER + (size_t)o->data.length;
-	if (leg->keyed) {
-		mac(leg, o->header, o->data.data, o->data.length, o->mac);
-		o->size += FRAME_MAC;
-	}
-	o->at = 0;
-	o->active = true;
-	o->ahead = o->control_end - o->control_begin;
 	spoil(leg);
+	if (leg->keys != NULL)
+		seal_piece(leg);
 	if (log_wants(LOG_FRAME))
 		log_line(LOG_FRAME, "leg %u: > DATA seq %llu length %u%s", leg->number,
 		    (unsigned long long)frame.seq, frame.length,
 		    o->data.copy ? " (copy)" : o->data.resend ? " (again)" : "");
+	return true;
 }
 
 static void
@@ -172,22 +242,22 @@ say_fin(struct leg *leg)
 	outflow_control(leg, FRAME_FIN, 0, total, payload, fin_encode(&fin, payload));
 }
 
-/* The next frame of the stream, or FIN, or nothing. */
-static void
+/* The next frame of the stream, or FIN, or nothing.  false, with errno: the leg is over. */
+static bool
 data_next(struct leg *leg)
 {
 	struct outflow *o = &leg->out;
 
 	switch (tx_take(leg->tx, leg, &o->data)) {
 	case WINDOW_DATA:
-		data_begin(leg);
-		break;
+		return data_begin(leg);
 	case WINDOW_FIN:
 		say_fin(leg);
 		break;
 	case WINDOW_NONE:
 		break;
 	}
+	return true;
 }
 
 /* The whole frame went to the socket. */
@@ -195,18 +265,12 @@ static void
 data_sent(struct leg *leg)
 {
 	atomic_fetch_add_explicit(&leg->frames, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&leg->octets, leg->out.data.length, memory_order_relaxed);
+	atomic_fetch_add_explicit(&leg->bytes, leg->out.data.length, memory_order_relaxed);
 	data_end(leg);
-	worker_chaos(leg);
+	chaos_passed(&leg->chaos);
 }
 
-static size_t
-less(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* n octets went out: control that goes ahead, the frame, control behind it. */
+/* n bytes were written: control frames ahead, the frame, control frames behind it. */
 static void
 count_out(struct leg *leg, size_t n)
 {
@@ -230,7 +294,7 @@ count_out(struct leg *leg, size_t n)
 		data_sent(leg);
 }
 
-/* One more piece, of which the first *skip octets are out already. */
+/* Adds a piece, of which the first *skip bytes were written already. */
 static unsigned
 piece(struct iovec *iov, unsigned n, const uint8_t *p, size_t size, size_t *skip)
 {
@@ -239,13 +303,13 @@ piece(struct iovec *iov, unsigned n, const uint8_t *p, size_t size, size_t *skip
 	*skip -= from;
 	if (from == size)
 		return n;
-	/* sendmsg does not write through it. */
+	/* The cast drops const; sendmsg does not write through it. */
 	iov[n].iov_base = (uint8_t *)(uintptr_t)p + from;
 	iov[n].iov_len = size - from;
 	return n + 1;
 }
 
-#define PIECES	5
+#define PIECES	4
 
 static unsigned
 gather(const struct outflow *o, struct iovec iov[PIECES])
@@ -257,14 +321,21 @@ gather(const struct outflow *o, struct iovec iov[PIECES])
 
 	if (o->active) {
 		n = piece(iov, n, control, ahead, &none);
-		n = piece(iov, n, o->header, FRAME_HEADER, &at);
-		n = piece(iov, n, o->data.data, o->data.length, &at);
-		n = piece(iov, n, o->mac, o->size - FRAME_HEADER - o->data.length, &at);
+		n = piece(iov, n, o->header, o->header_size, &at);
+		if (o->sealed == NULL)
+			n = piece(iov, n, o->data.data, o->data.length, &at);
+		else {
+			at = o->at > o->sealed_from ? o->at - o->sealed_from : 0;
+			n = piece(iov, n, o->sealed, o->ready - o->sealed_from, &at);
+		}
+		/* The rest of the frame comes first. */
+		if (o->ready < o->size)
+			return n;
 	}
 	return piece(iov, n, control + ahead, size - ahead, &none);
 }
 
-/* Chaos: only so much in one call. */
+/* Chaos: lets one call write only a part. */
 static void
 shorten(struct leg *leg, struct iovec *iov, unsigned *n)
 {
@@ -291,6 +362,8 @@ push(struct leg *leg)
 	unsigned count;
 
 	while (outflow_pending(&leg->out)) {
+		if (leg->out.active && leg->out.at == leg->out.ready)
+			seal_piece(leg);
 		count = gather(&leg->out, iov);
 		if (leg->chaos.spec != NULL)
 			shorten(leg, iov, &count);
@@ -315,13 +388,17 @@ outflow_send(struct leg *leg)
 	unsigned frames;
 
 	for (frames = 0; frames < BURST; frames++) {
-		if (!o->active && leg->tx != NULL && leg->state == LEG_UP)
-			data_next(leg);
+		if (!o->active && leg->tx != NULL && leg->state == LEG_UP && !data_next(leg))
+			return OUTFLOW_FAILED;
+		if (o->worn) {
+			errno = EOVERFLOW;
+			return OUTFLOW_FAILED;
+		}
 		if (!outflow_pending(o))
 			return OUTFLOW_EMPTY;
 		if ((result = push(leg)) != OUTFLOW_EMPTY)
 			return result;
-		if (leg->chaos_now != 0)
+		if (leg->chaos.pending != 0)
 			return OUTFLOW_MORE;
 	}
 	return OUTFLOW_MORE;

@@ -1,5 +1,5 @@
 /*
- * tx: the sending half.  See tx.h.  The reader is a thread of this file; all
+ * tx: the sending half.  See tx.h.  The reader is a thread of this file; everything
  * else runs in the legs' threads.
  */
 #ifdef __linux__
@@ -12,81 +12,136 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "command.h"
-#include "digest.h"
+#include "core/control.h"
+#include "core/delivery_rate.h"
+#include "core/leg_count.h"
+#include "core/limit.h"
+#include "core/rtt.h"
+#include "crypto/digest.h"
 #include "leg.h"
-#include "lock.h"
-#include "log.h"
-#include "pace.h"
-#include "session.h"
-#include "tune.h"
+#include "options.h"
+#include "sys/clock.h"
+#include "sys/lock.h"
+#include "sys/log.h"
+#include "sys/net.h"
+#include "sys/thread.h"
 
 #define PIPE_SIZE	(1 << 20)
+#define PIPE_RECORD	4096u		/* PIPE_BUF, the largest packet of a pipe */
+#define RECORD_MAX	(1u << 20)	/* longest record that is read whole */
 #define SMALL		(64u << 10)	/* less than this is worth waiting for */
-#define SECOND		1000000000ULL
-#define REACH_FIRST	(8u << 20)	/* stays in the processor's cache, more or less */
-#define LATE_LEAST_NS	200000000ULL
-#define SLOW_NS		10000000ULL	/* a leg that needs so long for what it has is slow */
-#define NEAR_NS		2000000ULL	/* a shorter round trip is scheduling, not distance */
-#define SPILL_NS	120000000ULL	/* waited so long: any path may take it */
-#define BACKLOG_NS	100000000ULL	/* what better paths carry in this time is left to them */
-#define BACKLOG_LEAST	(256u << 10)
+#define SEND_LIMIT_FIRST	(8u << 20)	/* stays in the processor's cache, more or less */
+#define LATE_LONG_NS	800000000ULL
+#define LATE_MIN_NS	(200 * MS)
+#define SLOW_NS		(10 * MS)	/* a leg with this much time's work in flight is slow */
+#define ACK_NS		(100 * MS)	/* beyond two round trips: STATUS at long intervals */
+#define THIN_RATE	450000u		/* bytes a second; see thin_locked */
+#define THIN_PERIODS	4u
+#define NEAR_NS		(2 * MS)	/* a shorter round trip is scheduling, not distance */
+#define SPILL_NS	(120 * MS)	/* data that waited so long for a path may go on the next */
+#define BACKLOG_NS	(100 * MS)	/* better paths keep what they carry in this time */
+#define BACKLOG_MIN	(256u << 10)
+#define HELD_NS		5000000000ULL	/* time after which that is logged */
 #define LOOK_NS		50000000ULL	/* how often a leg without work looks for late frames */
 
 struct tx_path {
-	struct tune tune;
-	uint64_t octets;	/* received by way of it, in all */
+	struct leg_count leg_count;
+	struct rtt rtt;
+	struct limit limit;
+	struct control control;
+	unsigned looks;		/* in the period */
+	unsigned limited;	/* of them: data waited for the network */
+	bool window;		/* legs waited for room in the window in the period */
+	bool thin;		/* one leg is used: others would only cost */
+	uint64_t rate;		/* its smoothed rate, bytes a second */
+	unsigned full;		/* periods that let it look so */
+	uint64_t bytes;		/* total that the receiver got through this path */
+	bool spare;		/* it has one leg, ssh's own connection, and never more */
 };
 
-/* [I] immutable, [w] under lock, [r] the reader only. */
+/* [I] immutable, [w] under lock, [r] only the reader's thread. */
 struct tx {
-	struct session *session;	/* [I] */
+	struct half_owner owner;	/* [I] */
 	struct command *command;	/* [I] the source, or NULL */
 	int fd;				/* [I] the source; not owned */
 	bool with_digest;		/* [I] */
 	struct lock lock;
 	/*
-	 * The reader waits for room: window_room would return some.  Signalled
-	 * by whoever makes acknowledged octets known, or the handshake.
+	 * The reader waits for the handshake (`agreed'), and for room:
+	 * window_room would return some.  Signalled by the thread that completes the
+	 * handshake or reports acknowledged bytes.
 	 */
 	struct lock_cond room;
 	bool reader_waits;		/* [w] */
+	bool agreed;			/* [w] a receiver has taken the session */
+	bool stopped;			/* [w] the transfer has failed: no FIN */
 	struct window window;		/* [w] */
-	struct pace pace[FRAME_LEGS];	/* [w] */
+	struct delivery_rate delivery_rate[FRAME_LEGS];	/* [w] */
 	struct leg *leg[FRAME_LEGS];	/* [w] those that are up */
-	uint16_t rank[FRAME_LEGS];	/* [w] numbers of them, preferred first */
+	uint16_t rank[FRAME_LEGS];	/* [w] their numbers, preferred first */
 	unsigned ranked;		/* [w] */
-	uint16_t home[FRAME_LEGS];	/* [w] the path that it uses */
+	uint16_t path_of[FRAME_LEGS];	/* [w] the path that it uses */
 	uint16_t place[FRAME_LEGS];	/* [w] how many legs of that path are before it */
 	struct tx_path path[OPTIONS_PATHS_MAX];	/* [w] */
-	unsigned paths;			/* [w] so many of them had a leg */
-	uint64_t taken_ns;		/* [w] when a leg took something, or there was nothing */
-	uint64_t watch_ns;		/* [w] when a leg without work was asked to look out */
-	bool lazy;			/* [w] since the last tx_tune the source was waited for */
+	unsigned paths;			/* [w] paths below this number had a leg */
+	uint64_t aged;			/* [w] what is ready below this offset was ready ... */
+	uint64_t aged_ns;		/* [w] ... at this time */
+	uint64_t watch_ns;		/* [w] when a leg without work was last woken to watch */
+	/* [w] a leg has waited for room in the window since the last tx_leg_count */
+	bool window_limited;
+	uint64_t counted_ns;		/* [w] when that was */
+	uint32_t source_ms;		/* [w] how long tx had waited for the source then */
 	bool idle[FRAME_LEGS];		/* [w] asked for work and got none */
-	bool called[FRAME_LEGS];	/* [w] was woken for work, did not come yet */
-	bool leaving[FRAME_LEGS];	/* [w] gets no more */
+	bool called[FRAME_LEGS];	/* [w] was woken for work, has not asked yet */
+	bool leaving[FRAME_LEGS];	/* [w] gets no more work */
+	bool spare[FRAME_LEGS];		/* [w] gets work only while no other leg can take it */
+	struct limit_counters counters[FRAME_LEGS];	/* [w] the kernel's last counters */
+	bool heeds;			/* [I] the legs' congestion control slows down for a loss */
 	bool blocked;			/* [w] the receiver's consumer is slow */
 	bool starved;			/* [w] the reader waits for the source */
-	struct blame blame;		/* [w] */
+	uint64_t held_ns;		/* [w] when its command ended; 0 = not yet, 1 = logged */
+	struct bottleneck bottleneck;	/* [w] */
 	struct digest digest;		/* [r] */
+	size_t least;			/* [I] a shorter read may cut a record of the source */
+	bool messages;			/* [I] the source is a socket that reports cut records */
+	uint8_t *record;		/* [r] `least' bytes, for a record longer than the room */
+	size_t record_at;		/* [r] bytes of it that are in the window */
+	size_t record_have;		/* [r] its length; 0 = there is none */
 };
+
+/* May we choose the congestion control, is there another, and what is the system's default? */
+static bool
+control_may(const struct options *options, bool *heeds)
+{
+	const char *fixed = options_congestion(options);
+	char usual[NET_CONGESTION];
+	bool other = net_congestion_usual(CONTROL_OTHER, usual);
+
+	*heeds = strncmp(fixed[0] != '\0' ? fixed : usual, "bbr", 3) != 0;
+	return other && *heeds && strcmp(options->congestion, "auto") == 0;
+}
 
 /* More legs may be up than are used, see path.c.  A caller's paths are not known here. */
 static void
-paths_begin(struct tx *tx, const struct session *session)
+paths_begin(struct tx *tx, const struct tx_setup *setup)
 {
-	unsigned n = session->paths.count, most = FRAME_LEGS, i;
+	bool may = control_may(setup->options, &tx->heeds);
+	unsigned i;
 
-	if (session->caller)
-		most = (session->paths.legs + n - 1) / n;
-	for (i = 0; i < OPTIONS_PATHS_MAX; i++)
-		tune_init(&tx->path[i].tune, 1, most);
+	for (i = 0; i < OPTIONS_PATHS_MAX; i++) {
+		leg_count_init(&tx->path[i].leg_count, 1, setup->legs);
+		limit_init(&tx->path[i].limit);
+		control_init(&tx->path[i].control, may);
+	}
 }
 
-/* One that ended well is of no interest here: the reader waits for it. */
+/* The source command has ended.  If it succeeded, the reader will find out by itself. */
 static void
 command_over(void *cookie)
 {
@@ -96,68 +151,105 @@ command_over(void *cookie)
 	if (command_end(tx->command) != COMMAND_ILL)
 		return;
 	command_text(tx->command, text, sizeof(text));
-	session_fail_command(tx->session, text);
+	tx->owner.failed(tx->owner.cookie, FAIL_COMMAND, text);
+}
+
+/*
+ * Sources with records (a pipe in packet mode, a socket that keeps records, a tape)
+ * lose what a read leaves of a record, so every read must ask for a whole one.
+ * 0, or -1 with errno: datagrams have no end of file and may be lost.
+ */
+static int
+look_at_source(struct tx *tx)
+{
+	socklen_t size = sizeof(int);
+	struct stat st;
+	int type = 0;
+
+	tx->least = 1;
+	if (fstat(tx->fd, &st) == -1)
+		return 0;	/* the first read will fail and say why */
+	if (S_ISFIFO(st.st_mode))
+		tx->least = PIPE_RECORD;
+	else if (S_ISCHR(st.st_mode))
+		tx->least = RECORD_MAX;
+	if (!S_ISSOCK(st.st_mode) ||
+	    getsockopt(tx->fd, SOL_SOCKET, SO_TYPE, &type, &size) == -1 || type == SOCK_STREAM)
+		return 0;
+	if (type != SOCK_SEQPACKET) {
+		errno = EPROTOTYPE;
+		return -1;
+	}
+	tx->least = RECORD_MAX;
+	tx->messages = true;
+	return 0;
 }
 
 struct tx *
-tx_new(struct session *session, int fd, uint64_t window, bool all, uint32_t frame, bool digest)
+tx_new(const struct tx_setup *setup)
 {
 	struct tx *tx = calloc(1, sizeof(*tx));
 	unsigned i;
 
 	if (tx == NULL)
 		return NULL;
-	if (window_init(&tx->window, window, all ? 0 : REACH_FIRST, frame) == -1) {
+	if (window_init(&tx->window, setup->window, setup->all ? 0 : SEND_LIMIT_FIRST,
+	    setup->frame) == -1) {
 		free(tx);
 		errno = ENOMEM;
 		return NULL;
 	}
-	tx->session = session;
-	tx->command = session->command;
+	tx->owner = setup->owner;
+	tx->command = setup->command;
 	if (tx->command != NULL)
 		command_watch(tx->command, command_over, tx);
-	tx->fd = fd;
-	tx->with_digest = digest;
+	tx->fd = setup->fd;
+	if (look_at_source(tx) == -1) {
+		window_free(&tx->window);
+		free(tx);
+		return NULL;
+	}
+	tx->with_digest = setup->digest;
 	lock_init(&tx->lock);
 	lock_cond_init(&tx->room);
 	digest_init(&tx->digest);
 	for (i = 0; i < FRAME_LEGS; i++)
-		pace_init(&tx->pace[i]);
-	paths_begin(tx, session);
+		delivery_rate_init(&tx->delivery_rate[i]);
+	paths_begin(tx, setup);
 #ifdef F_SETPIPE_SZ
-	/* Refusal is normal: not a pipe, or the user's share is used up. */
-	fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
+	/* May fail: fd is no pipe, or the user's limit is used up. */
+	fcntl(tx->fd, F_SETPIPE_SZ, PIPE_SIZE);
 #endif
 	return tx;
 }
 
-/* Who is waited for; said after each change of what it is told by. */
+/* Notes what tx waits for; called after each change of the state that decides it. */
 static void
-blame_locked(struct tx *tx)
+bottleneck_locked(struct tx *tx)
 {
 	const struct window *w = &tx->window;
-	enum blame_on on = BLAME_NETWORK;
+	enum bottleneck_kind on = BOTTLENECK_NETWORK;
 
 	if (tx->starved && w->end == w->next && ranges_count(&w->lost) == 0)
-		on = BLAME_SOURCE;
-	else if (tx->blocked || w->base - w->delivered > w->reach / 4 ||
+		on = BOTTLENECK_SOURCE;
+	else if (tx->blocked || w->base - w->delivered > w->send_limit / 4 ||
 	    (w->eof && w->base == w->end))
-		on = BLAME_CONSUMER;
-	if (on != tx->blame.on)
-		blame_set(&tx->blame, on, clock_now_ns());
+		on = BOTTLENECK_CONSUMER;
+	if (on != tx->bottleneck.on)
+		bottleneck_set(&tx->bottleneck, on, clock_now_ns());
 }
 
 void
-tx_waited(struct tx *tx, uint64_t until_ns, uint64_t waited_ns[BLAME_KINDS])
+tx_waited(struct tx *tx, uint64_t until_ns, uint64_t waited_ns[BOTTLENECK_KINDS])
 {
-	lock_take(&tx->lock);
-	blame_sums(&tx->blame, until_ns, waited_ns);
-	lock_drop(&tx->lock);
+	lock_acquire(&tx->lock);
+	bottleneck_sums(&tx->bottleneck, until_ns, waited_ns);
+	lock_release(&tx->lock);
 }
 
 /* Which leg */
 
-/* Octets that better legs were called for and are about to take. */
+/* Bytes that more preferred legs were woken for and are about to take. */
 static uint64_t
 claimed_locked(const struct tx *tx, unsigned number)
 {
@@ -166,30 +258,43 @@ claimed_locked(const struct tx *tx, unsigned number)
 
 	for (i = 0; i < tx->ranked && tx->rank[i] != number; i++)
 		if (tx->called[tx->rank[i]])
-			sum += tx->pace[tx->rank[i]].frame;
+			sum += tx->delivery_rate[tx->rank[i]].frame;
 	return sum;
 }
 
-/* What is left to better paths, because they carry it soon. */
+/* How long data waits for more preferred paths: each of these is given its time. */
+static uint64_t
+spill_locked(const struct tx *tx, unsigned number)
+{
+	unsigned i, path = FRAME_PATHS, better = 0;
+
+	for (i = 0; i < tx->ranked && tx->path_of[tx->rank[i]] < tx->path_of[number]; i++) {
+		better += tx->path_of[tx->rank[i]] != path;
+		path = tx->path_of[tx->rank[i]];
+	}
+	return (better > 0 ? better : 1) * SPILL_NS;
+}
+
+/* Bytes that more preferred paths will carry soon. */
 static uint64_t
 reserved_locked(const struct tx *tx, unsigned number)
 {
-	uint64_t rate = 0, most = tx->window.reach / 4, sum;
+	uint64_t rate = 0, most = tx->window.send_limit / 4, sum;
 	bool better = false;
 	unsigned i, n;
 
 	for (i = 0; i < tx->ranked; i++) {
 		n = tx->rank[i];
-		if (tx->home[n] >= tx->home[number])
+		if (tx->path_of[n] >= tx->path_of[number])
 			break;
 		better = true;
-		rate += tx->pace[n].rate;
+		rate += tx->delivery_rate[n].rate;
 	}
 	if (!better)
 		return 0;
 	sum = rate / (SECOND / BACKLOG_NS);
-	if (sum < BACKLOG_LEAST)
-		sum = BACKLOG_LEAST;
+	if (sum < BACKLOG_MIN)
+		sum = BACKLOG_MIN;
 	return sum < most ? sum : most;
 }
 
@@ -202,7 +307,7 @@ late_leg(const struct tx *tx, unsigned number, uint64_t now)
 	    now - leg->ring[leg->head].sent_ns > leg->late_ns;
 }
 
-/* A leg that is late gets nothing new while there is one that is not. */
+/* A late leg gets nothing new while there is a leg that is not late. */
 static bool
 shunned_locked(const struct tx *tx, unsigned number, uint64_t now)
 {
@@ -217,8 +322,8 @@ shunned_locked(const struct tx *tx, unsigned number, uint64_t now)
 }
 
 /*
- * While a leg is busy, little pieces are worth waiting for: more comes, or its
- * acknowledgement does.
+ * A busy leg does not take a small piece: it waits until there is more to send, or
+ * until it gets an acknowledgement.
  */
 static bool
 too_little(const struct window *w, uint64_t ready, uint64_t in_flight)
@@ -227,14 +332,52 @@ too_little(const struct window *w, uint64_t ready, uint64_t in_flight)
 	    ranges_count(&w->lost) == 0;
 }
 
-/* One of the legs of its path that turned out to be of use. */
+static unsigned
+legs_of(const struct tx_path *p)
+{
+	return p->thin ? 1 : p->leg_count.legs;
+}
+
+/* The leg is among those that its path should use. */
 static bool
 used_locked(const struct tx *tx, unsigned number)
 {
-	return tx->place[number] < tx->path[tx->home[number]].tune.legs;
+	return tx->place[number] < legs_of(&tx->path[tx->path_of[number]]);
 }
 
-/* May this leg have some of what is ready?  This is where preference is kept. */
+/*
+ * Notes since when the oldest of what is ready waits.  Called whenever a leg takes or is
+ * called, so a mark that was passed is renewed before it is looked at.
+ */
+static void
+age_locked(struct tx *tx, uint64_t now)
+{
+	const struct window *w = &tx->window;
+
+	if (ranges_count(&w->lost) == 0 && w->next >= tx->aged) {
+		tx->aged = w->next + window_ready(w);
+		tx->aged_ns = now;
+	}
+}
+
+/*
+ * ssh's own connection carries the first bytes, and goes on where nothing else does: while
+ * another leg is up and not late, it gets nothing.
+ */
+static bool
+spared_locked(const struct tx *tx, unsigned number, uint64_t now)
+{
+	unsigned i, n;
+
+	for (i = 0; i < tx->ranked && tx->spare[number]; i++) {
+		n = tx->rank[i];
+		if (!tx->spare[n] && !late_leg(tx, n, now))
+			return true;
+	}
+	return false;
+}
+
+/* May this leg take data that is ready?  This is where the order of preference is enforced. */
 static bool
 may_take_locked(const struct tx *tx, unsigned number, uint64_t now)
 {
@@ -242,24 +385,26 @@ may_take_locked(const struct tx *tx, unsigned number, uint64_t now)
 	uint64_t in_flight = window_in_flight(w, number);
 	uint64_t ready = window_ready(w);
 
-	if (tx->leaving[number] || in_flight >= tx->pace[number].limit ||
+	if (tx->leaving[number] || spared_locked(tx, number, now) ||
+	    in_flight >= tx->delivery_rate[number].limit ||
 	    too_little(w, ready, in_flight) || !used_locked(tx, number))
 		return false;
 	if (ready == 0)
 		return true;
 	if (shunned_locked(tx, number, now))
 		return false;
-	if (now - tx->taken_ns > SPILL_NS)
+	if (now - tx->aged_ns > spill_locked(tx, number))
 		return true;
 	return ready > claimed_locked(tx, number) && ready > reserved_locked(tx, number);
 }
 
-/* The most preferred leg that has no work and may have some, and is told so; or NULL. */
+/* The most preferred leg that has no work and may take some, marked as called; or NULL. */
 static struct leg *
 call_locked(struct tx *tx, uint64_t now)
 {
 	unsigned i, n;
 
+	age_locked(tx, now);
 	for (i = 0; i < tx->ranked; i++) {
 		n = tx->rank[i];
 		if (tx->idle[n] && may_take_locked(tx, n, now)) {
@@ -271,7 +416,7 @@ call_locked(struct tx *tx, uint64_t now)
 	return NULL;
 }
 
-/* Somebody without work should look out for legs that are late or clogged. */
+/* Wakes a leg without work now and then, to watch for late legs. */
 static struct leg *
 watcher_locked(struct tx *tx, uint64_t now)
 {
@@ -288,60 +433,58 @@ watcher_locked(struct tx *tx, uint64_t now)
 
 /* A leg has taken a frame, or has found nothing. */
 static void
-took_locked(struct tx *tx, unsigned n, enum window_cut kind, uint32_t length, uint64_t now)
+took_locked(struct tx *tx, unsigned n, const struct window_frame *frame, uint64_t now)
 {
-	if (kind == WINDOW_NONE) {
+	if (frame->kind == WINDOW_NONE) {
 		tx->idle[n] = true;
-		if (window_ready(&tx->window) == 0) {
-			tx->taken_ns = now;
-			if (!tx->reader_waits)
-				tx->lazy = true;
-		}
+		if (window_ready(&tx->window) == 0)
+			tx->window_limited = tx->window_limited || tx->reader_waits;
 		return;
 	}
-	tx->taken_ns = now;
-	if (window_in_flight(&tx->window, n) == length)
-		pace_begin(&tx->pace[n], tx->window.leg[n].received, now);
+	if (window_in_flight(&tx->window, n) == frame->length)
+		delivery_rate_begin(&tx->delivery_rate[n], tx->window.leg[n].received, now);
 }
 
-enum window_cut
+enum window_kind
 tx_take(struct tx *tx, struct leg *leg, struct window_frame *frame)
 {
-	uint64_t now = clock_now_ns();
+	uint64_t now;
 	unsigned n = leg->number;
-	enum window_cut kind = WINDOW_NONE;
 	struct leg *other = NULL;
 	bool failed = false;
 
+	frame->kind = WINDOW_NONE;
 	frame->length = 0;
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
+	/* After what other legs have noted. */
+	now = clock_now_ns();
 	tx->called[n] = false;
 	tx->idle[n] = false;
+	age_locked(tx, now);
 	if (may_take_locked(tx, n, now))
-		failed = window_take(&tx->window, n, tx->pace[n].frame, true, now, frame,
-		    &kind) == -1;
-	took_locked(tx, n, kind, frame->length, now);
+		failed = window_take(&tx->window, n, tx->delivery_rate[n].frame, now, frame) == -1;
+	took_locked(tx, n, frame, now);
 	if (window_ready(&tx->window) > claimed_locked(tx, FRAME_LEGS))
 		other = call_locked(tx, now);
-	if (other == NULL && kind == WINDOW_DATA)
+	if (other == NULL && frame->kind == WINDOW_DATA)
 		other = watcher_locked(tx, now);
-	blame_locked(tx);
-	lock_drop(&tx->lock);
+	bottleneck_locked(tx);
+	lock_release(&tx->lock);
 	if (other != NULL && other != leg)
 		wake_signal(&other->wake);
 	if (failed) {
-		session_fail_errno(tx->session, FAIL_RESOURCE, "cannot keep a frame", ENOMEM);
+		half_fail_errno(&tx->owner, FAIL_RESOURCE, "cannot keep a frame", ENOMEM);
 		return WINDOW_NONE;
 	}
-	return kind;
+	return frame->kind;
 }
 
 void
 tx_release(struct tx *tx, struct window_chunk *chunk)
 {
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
 	window_release(&tx->window, chunk);
-	lock_drop(&tx->lock);
+	lock_release(&tx->lock);
 }
 
 uint64_t
@@ -349,10 +492,11 @@ tx_fin(struct tx *tx, struct fin *fin)
 {
 	uint64_t total;
 
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
 	fin->digest = tx->window.digest;
+	fin->waited_ms = bottleneck_ms(&tx->bottleneck, BOTTLENECK_SOURCE, clock_now_ns());
 	total = tx->window.end;
-	lock_drop(&tx->lock);
+	lock_release(&tx->lock);
 	return total;
 }
 
@@ -365,7 +509,7 @@ wake_all(struct leg *list[], unsigned n)
 		wake_signal(&list[--n]->wake);
 }
 
-/* All legs look for work again: something was lost, or credit came. */
+/* All legs ask for work again: bytes were lost, or credit came. */
 static unsigned
 call_all_locked(struct tx *tx, struct leg *list[])
 {
@@ -379,7 +523,7 @@ call_all_locked(struct tx *tx, struct leg *list[])
 	return n;
 }
 
-/* After a change: which leg of its path each one is. */
+/* After a change of the ranks: counts each leg's place on its path. */
 static void
 places_locked(struct tx *tx)
 {
@@ -387,7 +531,7 @@ places_locked(struct tx *tx)
 
 	for (i = 0; i < tx->ranked; i++) {
 		n = tx->rank[i];
-		if (i > 0 && tx->home[n] != tx->home[tx->rank[i - 1]])
+		if (i > 0 && tx->path_of[n] != tx->path_of[tx->rank[i - 1]])
 			place = 0;
 		tx->place[n] = (uint16_t)place++;
 	}
@@ -401,8 +545,8 @@ rank_locked(struct tx *tx, unsigned number)
 
 	for (; i > 0; i--) {
 		n = tx->rank[i - 1];
-		if (tx->home[n] < tx->home[number] ||
-		    (n < number && tx->home[n] == tx->home[number]))
+		if (tx->path_of[n] < tx->path_of[number] ||
+		    (n < number && tx->path_of[n] == tx->path_of[number]))
 			break;
 		tx->rank[i] = (uint16_t)n;
 	}
@@ -427,14 +571,16 @@ unrank_locked(struct tx *tx, unsigned number)
 void
 tx_agree(struct tx *tx, uint64_t window, uint32_t frame)
 {
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
 	window_agree(&tx->window, window, frame);
-	blame_init(&tx->blame, BLAME_NETWORK, clock_now_ns());
+	tx->agreed = true;
+	bottleneck_init(&tx->bottleneck, BOTTLENECK_CONSUMER, clock_now_ns());
+	bottleneck_locked(tx);
 	lock_wake_all(&tx->room);
-	lock_drop(&tx->lock);
+	lock_release(&tx->lock);
 }
 
-/* The first word on a new leg's speed: the others of its path. */
+/* A first guess of a new leg's rate, from the other legs of its path. */
 static void
 guess_locked(struct tx *tx, unsigned number)
 {
@@ -443,36 +589,57 @@ guess_locked(struct tx *tx, unsigned number)
 
 	for (i = 0; i < tx->ranked; i++) {
 		n = tx->rank[i];
-		if (tx->home[n] == tx->home[number] && tx->pace[n].rate > rate)
-			rate = tx->pace[n].rate;
+		if (tx->path_of[n] == tx->path_of[number] && tx->delivery_rate[n].rate > rate)
+			rate = tx->delivery_rate[n].rate;
 	}
-	pace_guess(&tx->pace[number], rate);
+	delivery_rate_guess(&tx->delivery_rate[number], rate);
 }
 
-/* The least of its legs': what joins a queue sees a longer one. */
-static uint64_t
-path_rtt_locked(const struct tx *tx, unsigned path)
+/* A thin path's rate is not shared with other legs, so it is not halved. */
+static void
+guess_thin_locked(struct tx *tx, const struct leg *leg)
 {
-	uint64_t rtt = UINT64_MAX;
-	unsigned i, n;
-
-	for (i = 0; i < tx->ranked; i++) {
-		n = tx->rank[i];
-		if (tx->home[n] == path && tx->pace[n].rtt_ns < rtt)
-			rtt = tx->pace[n].rtt_ns;
-	}
-	return rtt == UINT64_MAX ? 0 : rtt;
+	if (leg->thin_rate != 0)
+		delivery_rate_guess(&tx->delivery_rate[leg->number], 2 * leg->thin_rate);
 }
 
-/* What the window is to know of a leg that is up, or of which the receiver spoke. */
+/*
+ * A greeting gave a round trip.  If the path has other legs, it may include their
+ * queue, so it does not replace what they measured.
+ */
+static void
+greeted_locked(struct tx *tx, unsigned path, uint64_t rtt_ns, uint64_t now)
+{
+	unsigned i = 0;
+
+	while (i < tx->ranked && tx->path_of[tx->rank[i]] != path)
+		i++;
+	if (i == tx->ranked)
+		rtt_begin(&tx->path[path].rtt, rtt_ns, now);
+	else
+		rtt_sample(&tx->path[path].rtt, rtt_ns, 0, now);
+}
+
+/* Tells the window a leg's rate and when its segments are late. */
 static void
 judge_locked(struct tx *tx, unsigned n, bool moved, uint64_t now)
 {
 	struct window_leg *leg = &tx->window.leg[n];
-	uint64_t late = 4 * tx->pace[n].rtt_ns;
+	uint64_t least = tx->delivery_rate[n].rtt_ns, rtt = least, late;
+	uint64_t delay = delivery_rate_delay(&tx->delivery_rate[n]);
 
-	leg->late_ns = late < LATE_LEAST_NS ? LATE_LEAST_NS : late;
-	leg->rate = pace_mean(&tx->pace[n]);
+	/* With the queue that stands on the path, which is no leg's fault, but not for long. */
+	if (rtt < tx->counters[n].rtt_us * 1000ULL)
+		rtt = tx->counters[n].rtt_us * 1000ULL;
+	if (rtt > 2 * least)
+		rtt = 2 * least;
+	late = 4 * rtt;
+	if (late > LATE_LONG_NS)
+		late = 2 * least > LATE_LONG_NS ? 2 * least : LATE_LONG_NS;
+	if (late < LATE_MIN_NS)
+		late = LATE_MIN_NS;
+	leg->late_ns = late + (delay < 2 * least + ACK_NS ? delay : 2 * least + ACK_NS);
+	leg->rate = delivery_rate_mean(&tx->delivery_rate[n]);
 	if (moved)
 		leg->moved_ns = now;
 }
@@ -481,29 +648,38 @@ bool
 tx_join(struct tx *tx, struct leg *leg, uint64_t rtt_ns)
 {
 	unsigned n = leg->number;
-	uint64_t least;
+	uint64_t now = clock_now_ns();
+	const struct rtt *rtt;
 	bool good;
 
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
 	good = window_leg_up(&tx->window, n, leg->incarnation) == 0;
 	if (good) {
-		if (tx->home[n] != leg->path)
-			pace_init(&tx->pace[n]);
-		least = path_rtt_locked(tx, leg->path);
-		pace_restart(&tx->pace[n], least != 0 && least < rtt_ns ? least : rtt_ns,
-		    clock_now_ns());
+		if (tx->path_of[n] != leg->path)
+			delivery_rate_init(&tx->delivery_rate[n]);
+		greeted_locked(tx, leg->path, rtt_ns, now);
+		rtt = &tx->path[leg->path].rtt;
+		delivery_rate_restart(&tx->delivery_rate[n], rtt->least_ns, now);
+		delivery_rate_rtt(&tx->delivery_rate[n], rtt->least_ns, rtt_probing(rtt));
 		tx->leg[n] = leg;
 		tx->idle[n] = tx->called[n] = tx->leaving[n] = false;
-		tx->home[n] = (uint16_t)leg->path;
+		tx->spare[n] = tx->path[leg->path].spare = leg->piped;
+		tx->path_of[n] = (uint16_t)leg->path;
+		memset(&tx->counters[n], 0, sizeof(tx->counters[n]));
 		if (leg->path >= tx->paths)
 			tx->paths = leg->path + 1;
+		guess_thin_locked(tx, leg);
 		guess_locked(tx, n);
 		judge_locked(tx, n, false, 0);
 		rank_locked(tx, n);
+		if (tx->path[leg->path].leg_count.since_ns == 0)
+			leg_count_begin(&tx->path[leg->path].leg_count, tx->path[leg->path].bytes,
+			    rtt_ns,
+			    clock_now_ns());
 	}
-	lock_drop(&tx->lock);
+	lock_release(&tx->lock);
 	if (!good)
-		session_fail_errno(tx->session, FAIL_RESOURCE, "cannot add a leg", ENOMEM);
+		half_fail_errno(&tx->owner, FAIL_RESOURCE, "cannot add a leg", ENOMEM);
 	return good;
 }
 
@@ -514,18 +690,18 @@ tx_part(struct tx *tx, struct leg *leg)
 	unsigned n = leg->number, count;
 	bool failed;
 
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
 	unrank_locked(tx, n);
 	tx->leg[n] = NULL;
 	tx->idle[n] = tx->called[n] = false;
-	pace_end(&tx->pace[n], tx->window.leg[n].received, clock_now_ns());
+	delivery_rate_end(&tx->delivery_rate[n], tx->window.leg[n].received, clock_now_ns());
 	failed = window_leg_down(&tx->window, n) == -1;
 	count = call_all_locked(tx, list);
-	blame_locked(tx);
-	lock_drop(&tx->lock);
+	bottleneck_locked(tx);
+	lock_release(&tx->lock);
 	wake_all(list, count);
 	if (failed)
-		session_fail_errno(tx->session, FAIL_RESOURCE, "cannot note what was lost", ENOMEM);
+		half_fail_errno(&tx->owner, FAIL_RESOURCE, "cannot note what was lost", ENOMEM);
 }
 
 void
@@ -534,18 +710,18 @@ tx_leave(struct tx *tx, struct leg *leg)
 	struct leg *list[FRAME_LEGS];
 	unsigned count;
 
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
 	unrank_locked(tx, leg->number);
 	tx->leaving[leg->number] = true;
 	count = call_all_locked(tx, list);
-	lock_drop(&tx->lock);
+	lock_release(&tx->lock);
 	wake_all(list, count);
 }
 
-/* The receiver's words */
+/* What the receiver reports */
 
 static const char *
-entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_t *gain,
+entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_t *newly_acked,
     bool *failed)
 {
 	const struct status_entry *e;
@@ -556,15 +732,14 @@ entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_
 	for (i = 0; i < status->count; i++) {
 		e = &status->entry[i];
 		before = tx->window.leg[e->leg].received;
-		why = window_received(&tx->window, e->leg, e->incarnation, e->received, &n,
-		    failed);
+		why = window_received(&tx->window, e, &n, failed);
 		if (why != NULL)
 			return why;
-		*gain += n;
-		tx->path[tx->home[e->leg]].octets += n;
+		*newly_acked += n;
+		tx->path[tx->path_of[e->leg]].bytes += n;
 		if (tx->window.leg[e->leg].up &&
 		    tx->window.leg[e->leg].incarnation == e->incarnation)
-			pace_received(&tx->pace[e->leg], e->received,
+			delivery_rate_received(&tx->delivery_rate[e->leg], e->received,
 			    window_in_flight(&tx->window, e->leg), now);
 		judge_locked(tx, e->leg, tx->window.leg[e->leg].received != before, now);
 	}
@@ -572,35 +747,51 @@ entries_locked(struct tx *tx, const struct status *status, uint64_t now, uint64_
 }
 
 /*
- * How long what a slow leg is given may be under way, while what follows it
- * arrives on others and waits there: as long as it takes to send all that the leg
- * may have in flight, until it is late and copied.
+ * How long a slow leg may take for what it is given, while later bytes arrive on
+ * other legs and wait at the receiver: until the leg has sent all that it may have
+ * in flight, and is late, so that its frames are copied.
  */
 static uint64_t
-behind(const struct pace *p)
+behind(const struct delivery_rate *p)
 {
 	uint64_t ns = p->rate == 0 ? 0 : p->limit * 1000000 / (p->rate / 1000 + 1);
 
 	if (ns < SLOW_NS)
 		return 0;
-	return ns < LATE_LEAST_NS ? ns : LATE_LEAST_NS;
+	return ns < LATE_MIN_NS ? ns : LATE_MIN_NS;
+}
+
+/* What the legs carry in two round trips of each: a loss is repaired within that. */
+static uint64_t
+under_way_locked(const struct tx *tx)
+{
+	const struct delivery_rate *r;
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < tx->ranked; i++) {
+		r = &tx->delivery_rate[tx->rank[i]];
+		if (used_locked(tx, tx->rank[i]) && r->rtt_ns > NEAR_NS)
+			sum += r->rate / 1000 * (r->rtt_ns / 1000) / 1000 * 2;
+	}
+	return sum;
 }
 
 /*
- * What the network can hold: the legs' rates together times the longest round
- * trip, twice over for a connection that tries whether there is more, and as
- * much again behind a hole that is filled after a round trip; or what the others
- * carry while the slowest brings what it has.
+ * How much of the window the network needs: the sum of the legs' rates times the
+ * longest round trip, twice, for connections that look for a higher rate, and the
+ * same again for what waits behind a hole until it is filled a round trip later; or
+ * what the other legs carry while the slowest delivers what it has.
  */
 static uint64_t
 need_locked(const struct tx *tx)
 {
 	uint64_t rate = 0, rtt = 0, slow = 0, ns;
-	const struct pace *p;
+	const struct delivery_rate *p;
 	unsigned i, used = 0;
 
 	for (i = 0; i < tx->ranked; i++) {
-		p = &tx->pace[tx->rank[i]];
+		p = &tx->delivery_rate[tx->rank[i]];
 		rate += p->rate;
 		if (p->rtt_ns > rtt && p->rtt_ns > NEAR_NS)
 			rtt = p->rtt_ns;
@@ -616,99 +807,363 @@ need_locked(const struct tx *tx)
 	return rate / 1000 * (ns / 1000) / 1000;
 }
 
-const char *
-tx_status(struct tx *tx, struct leg *leg, const struct status *status)
+/* Applies a STATUS that window_judge found possible. */
+static const char *
+heed_locked(struct tx *tx, const struct status *status, uint64_t *newly_acked, bool *failed)
 {
-	struct leg *list[FRAME_LEGS];
-	uint64_t gain = 0, more, reach = 0;
-	unsigned count = 0;
-	bool failed = false, grown = false, settled;
-	const char *why;
+	const char *why = entries_locked(tx, status, clock_now_ns(), newly_acked, failed);
+	uint64_t before = tx->window.delivered, more = 0;
 
-	(void)leg;
-	lock_take(&tx->lock);
-	why = entries_locked(tx, status, clock_now_ns(), &gain, &failed);
-	if (why == NULL) {
-		more = tx->window.delivered;
-		why = window_delivered(&tx->window, status->delivered, status->limit, &gain,
-		    &failed);
-		gain += tx->window.delivered - more;
-		tx->blocked = status->blocked;
-		grown = window_stretch(&tx->window, need_locked(tx));
-		reach = tx->window.reach;
-		count = call_all_locked(tx, list);
-	}
-	settled = window_settled(&tx->window);
-	if (tx->reader_waits)
-		lock_wake(&tx->room);
-	blame_locked(tx);
-	lock_drop(&tx->lock);
-	wake_all(list, count);
-	if (grown)
-		log_line(LOG_DECISION, "using %llu MiB of the window: the network holds that much",
-		    (unsigned long long)(reach >> 20));
-	if (failed)
-		session_fail_errno(tx->session, FAIL_RESOURCE, "cannot note what arrived", ENOMEM);
-	if (gain > 0 || settled)
-		session_progress(tx->session);
+	if (why == NULL)
+		why = window_delivered(&tx->window, status->delivered, status->limit, &more,
+		    failed);
+	*newly_acked += more + tx->window.delivered - before;
 	return why;
 }
 
-/* The consumer is what holds things up: much is here in order and not delivered. */
-static bool
-consumer_slow_locked(const struct tx *tx)
+/* *settled: everything that was sent is acknowledged. */
+static const char *
+heed(struct tx *tx, const struct status *status, uint64_t *newly_acked, bool *settled)
 {
-	return tx->window.base - tx->window.delivered > tx->window.reach / 4;
-}
+	struct leg *list[FRAME_LEGS];
+	bool failed = false, grown = false;
+	uint64_t send_limit = 0;
+	unsigned count = 0;
+	const char *why;
 
-/* Where the receiver calls, there are as many legs on a path as it made. */
-static void
-most_locked(struct tx *tx)
-{
-	unsigned i;
-
-	for (i = 0; i < tx->paths; i++)
-		tx->path[i].tune.most = 1;
-	for (i = 0; i < tx->ranked; i++)
-		tx->path[tx->home[tx->rank[i]]].tune.most = tx->place[tx->rank[i]] + 1u;
+	lock_acquire(&tx->lock);
+	why = window_judge(&tx->window, status);
+	if (why == NULL)
+		why = heed_locked(tx, status, newly_acked, &failed);
+	if (why == NULL) {
+		tx->blocked = status->blocked;
+		bottleneck_told(&tx->bottleneck, status->waited_ms, clock_now_ns());
+		grown = window_stretch(&tx->window, need_locked(tx));
+		window_hole(&tx->window, under_way_locked(tx));
+		send_limit = tx->window.send_limit;
+		count = call_all_locked(tx, list);
+	}
+	*settled = window_settled(&tx->window);
+	if (tx->reader_waits)
+		lock_wake(&tx->room);
+	bottleneck_locked(tx);
+	lock_release(&tx->lock);
+	wake_all(list, count);
+	if (grown)
+		log_line(LOG_DECISION, "using %llu MiB of the window: the network holds that much",
+		    (unsigned long long)(send_limit >> 20));
+	if (failed)
+		half_fail_errno(&tx->owner, FAIL_RESOURCE, "cannot note what arrived", ENOMEM);
+	return why;
 }
 
 bool
-tx_tune(struct tx *tx, unsigned wanted[], unsigned n)
+tx_settled(struct tx *tx)
 {
-	const char *why[OPTIONS_PATHS_MAX];
-	uint64_t now = clock_now_ns();
-	bool limited, changed = false;
-	unsigned paths, i;
+	bool settled;
 
-	lock_take(&tx->lock);
-	limited = !tx->lazy && !consumer_slow_locked(tx) &&
-	    (window_ready(&tx->window) > 0 || tx->reader_waits);
-	tx->lazy = false;
-	paths = tx->paths;
-	if (n == 0)
-		most_locked(tx);
-	for (i = 0; i < paths; i++) {
-		why[i] = tune_step(&tx->path[i].tune, tx->path[i].octets, limited,
-		    path_rtt_locked(tx, i), now);
-		if (i < n && wanted[i] < tx->path[i].tune.legs) {
-			wanted[i] = tx->path[i].tune.legs;
-			changed = true;
-		}
-	}
-	lock_drop(&tx->lock);
-	for (i = 0; i < paths; i++)
-		if (why[i] != NULL)
-			log_line(LOG_DECISION, "path %u: %s", i, why[i]);
-	return changed;
+	lock_acquire(&tx->lock);
+	settled = window_settled(&tx->window);
+	lock_release(&tx->lock);
+	return settled;
 }
 
 void
-tx_rtt(struct tx *tx, const struct leg *leg, uint64_t rtt_ns)
+tx_done(struct tx *tx, const struct done *done)
 {
-	lock_take(&tx->lock);
-	pace_rtt(&tx->pace[leg->number], rtt_ns);
-	lock_drop(&tx->lock);
+	lock_acquire(&tx->lock);
+	bottleneck_told(&tx->bottleneck, done->waited_ms, clock_now_ns());
+	lock_release(&tx->lock);
+}
+
+const char *
+tx_status(struct tx *tx, const struct status *status)
+{
+	uint64_t newly_acked = 0;
+	bool settled;
+	const char *why = heed(tx, status, &newly_acked, &settled);
+
+	if (newly_acked > 0 || settled)
+		tx->owner.progress(tx->owner.cookie);
+	return why;
+}
+
+/*
+ * A leg that is lost before its first STATUS acknowledges nothing, but the greeting
+ * of its next incarnation does.  A greeting that acknowledges nothing is no progress.
+ */
+const char *
+tx_greeted(struct tx *tx, uint64_t delivered)
+{
+	struct status status = { .delivered = delivered };
+	uint64_t newly_acked = 0;
+	const char *why;
+	bool settled;
+
+	lock_acquire(&tx->lock);
+	status.limit = delivered + tx->window.window;
+	status.blocked = tx->blocked;
+	status.waited_ms = 0;
+	lock_release(&tx->lock);
+	why = heed(tx, &status, &newly_acked, &settled);
+	if (newly_acked > 0)
+		tx->owner.progress(tx->owner.cookie);
+	return why;
+}
+
+/* tx waits for the consumer: much has arrived in order and is not delivered. */
+static bool
+consumer_slow_locked(const struct tx *tx)
+{
+	return tx->window.base - tx->window.delivered > tx->window.send_limit / 4;
+}
+
+/* The most legs that a path may have: the total less what the others use. */
+static void
+shares_locked(struct tx *tx, unsigned all)
+{
+	unsigned used = 0, i;
+
+	for (i = 0; i < tx->paths; i++)
+		used += tx->path[i].leg_count.legs;
+	for (i = 0; i < tx->paths; i++) {
+		struct leg_count *t = &tx->path[i].leg_count;
+
+		t->most = all > used ? t->legs + all - used : t->legs;
+	}
+}
+
+/* The rate that the congestion windows of a path's connections allow. */
+static uint64_t
+window_rate_locked(const struct tx *tx, unsigned path)
+{
+	const struct limit_counters *c;
+	uint64_t sum = 0;
+	unsigned i, n;
+
+	for (i = 0; i < tx->ranked; i++) {
+		n = tx->rank[i];
+		c = &tx->counters[n];
+		if (tx->path_of[n] == path && used_locked(tx, n) && c->rtt_us != 0)
+			sum += c->window * 1000000 / c->rtt_us;
+	}
+	return sum;
+}
+
+static unsigned
+up_locked(const struct tx *tx, unsigned path)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < tx->ranked; i++)
+		n += tx->path_of[tx->rank[i]] == path;
+	return n;
+}
+
+/*
+ * A path that is full at so low a rate carries little in the other direction, too:
+ * acknowledgements are a fiftieth of what they acknowledge.  There the heartbeats of more
+ * legs are a visible share, and one leg fills it.
+ */
+static bool
+thin_locked(struct tx_path *p, enum limit_kind kind, uint64_t rate)
+{
+	/* Acknowledgements that come seldom make a single period's rate a chance. */
+	p->rate = p->rate == 0 ? rate : p->rate - p->rate / 8 + rate / 8;
+	if (p->rate >= THIN_RATE * (p->thin ? 2 : 1) || (kind != LIMIT_PATH && kind != LIMIT_NONE &&
+	    kind != LIMIT_APPLICATION))
+		p->full = 0;
+	else if (kind == LIMIT_PATH && p->full < THIN_PERIODS)
+		p->full++;
+	p->thin = p->full == THIN_PERIODS;
+	return p->thin;
+}
+
+/* A path's period is over: decides the number of legs and their congestion control. */
+static const char *
+path_step_locked(struct tx *tx, unsigned i, uint64_t now)
+{
+	struct tx_path *p = &tx->path[i];
+	uint64_t rate = leg_count_rate(&p->leg_count, p->bytes, now);
+	struct leg_count_seen seen = {
+		.window = p->window, .bytes = p->bytes, .up = up_locked(tx, i),
+		.window_rate = window_rate_locked(tx, i), .rtt_ns = p->rtt.least_ns
+	};
+	const char *why;
+
+	seen.limit = limit_judge(&p->limit, 2 * p->limited > p->looks,
+	    tx->heeds && !p->control.other, p->rtt.least_ns);
+	seen.loss = p->limit.loss;
+	seen.slow_start = p->limit.slow_start;
+	p->looks = p->limited = 0;
+	p->window = false;
+	if (thin_locked(p, seen.limit, rate)) {
+		leg_count_again(&p->leg_count, p->bytes, now);
+		return NULL;
+	}
+	why = control_step(&p->control, seen.limit, rate, seen.window_rate);
+	if (why != NULL || control_busy(&p->control)) {
+		leg_count_again(&p->leg_count, p->bytes, now);
+		return why;
+	}
+	return leg_count_step(&p->leg_count, &seen, now);
+}
+
+/* What was decided about a path, or NULL. */
+static const char *
+path_look_locked(struct tx *tx, unsigned i, bool limited, uint64_t now)
+{
+	struct tx_path *p = &tx->path[i];
+	uint64_t rtt = p->rtt.least_ns;
+
+	if (p->spare)
+		return NULL;
+	p->looks++;
+	p->limited += limited;
+	p->window = p->window || tx->window_limited;
+	if (p->leg_count.since_ns == 0) {
+		if (rtt != 0)
+			leg_count_begin(&p->leg_count, p->bytes, rtt, now);
+		p->looks = p->limited = 0;
+		p->window = false;
+		return NULL;
+	}
+	return leg_count_over(&p->leg_count, rtt, now) ? path_step_locked(tx, i, now) : NULL;
+}
+
+/* Since the last call data has waited for the network rather than the network for data. */
+static bool
+network_limits_locked(struct tx *tx, uint64_t now)
+{
+	uint32_t ms = bottleneck_ms(&tx->bottleneck, BOTTLENECK_SOURCE, now);
+	uint64_t source = (ms - tx->source_ms) * MS, took = now - tx->counted_ns;
+
+	tx->source_ms = ms;
+	tx->counted_ns = now;
+	return 2 * source < took && !consumer_slow_locked(tx);
+}
+
+bool
+tx_leg_count(struct tx *tx, unsigned wanted[], unsigned n, unsigned most)
+{
+	enum limit_kind kind[OPTIONS_PATHS_MAX];
+	const char *why[OPTIONS_PATHS_MAX];
+	unsigned legs[OPTIONS_PATHS_MAX];
+	uint64_t now = clock_now_ns();
+	bool limited, changed = false;
+	unsigned paths, before, i;
+
+	lock_acquire(&tx->lock);
+	limited = network_limits_locked(tx, now);
+	paths = tx->paths;
+	for (i = 0; i < paths; i++) {
+		before = legs_of(&tx->path[i]);
+		shares_locked(tx, most);
+		why[i] = path_look_locked(tx, i, limited, now);
+		kind[i] = tx->path[i].limit.kind;
+		legs[i] = legs_of(&tx->path[i]);
+		if (i < n)
+			wanted[i] = legs[i];
+		changed = changed || before != legs[i];
+	}
+	tx->window_limited = false;
+	lock_release(&tx->lock);
+	for (i = 0; i < paths; i++)
+		if (why[i] != NULL)
+			log_line(LOG_DECISION, "path %u: %s (%u legs; limit: %s)", i, why[i],
+			    legs[i], limit_name(kind[i]));
+	return changed;
+}
+
+unsigned
+tx_wanted(struct tx *tx, const struct leg *leg)
+{
+	unsigned legs;
+
+	lock_acquire(&tx->lock);
+	legs = legs_of(&tx->path[tx->path_of[leg->number]]);
+	lock_release(&tx->lock);
+	return legs < FRAME_LEGS ? legs : FRAME_LEGS;
+}
+
+void
+tx_counters(struct tx *tx, const struct leg *leg, const struct limit_counters *counters,
+    bool *other)
+{
+	unsigned n = leg->number;
+	struct tx_path *p;
+
+	lock_acquire(&tx->lock);
+	p = &tx->path[tx->path_of[n]];
+	limit_add(&p->limit, counters, &tx->counters[n], clock_now_ns());
+	tx->counters[n] = *counters;
+	*other = p->control.other;
+	lock_release(&tx->lock);
+}
+
+unsigned
+tx_paths(struct tx *tx, struct tx_path_state state[FRAME_PATHS])
+{
+	const struct tx_path *p;
+	unsigned n, i;
+
+	lock_acquire(&tx->lock);
+	n = tx->paths;
+	for (i = 0; i < n; i++) {
+		p = &tx->path[i];
+		state[i].limit = p->limit.kind;
+		state[i].mostly = limit_mostly(&p->limit);
+		state[i].legs = legs_of(p);
+		state[i].other = p->control.other;
+	}
+	lock_release(&tx->lock);
+	return n;
+}
+
+void
+tx_control_refused(struct tx *tx)
+{
+	unsigned i;
+
+	lock_acquire(&tx->lock);
+	for (i = 0; i < OPTIONS_PATHS_MAX; i++)
+		control_refused(&tx->path[i].control);
+	lock_release(&tx->lock);
+}
+
+void
+tx_rtt(struct tx *tx, const struct leg *leg, uint64_t rtt_ns, uint64_t asked_ns)
+{
+	struct leg *list[FRAME_LEGS];
+	unsigned count = 0, path, i;
+	struct rtt *rtt;
+
+	lock_acquire(&tx->lock);
+	path = tx->path_of[leg->number];
+	rtt = &tx->path[path].rtt;
+	if (rtt_sample(rtt, rtt_ns, asked_ns, clock_now_ns())) {
+		for (i = 0; i < FRAME_LEGS; i++)
+			if (tx->leg[i] != NULL && tx->path_of[i] == path)
+				delivery_rate_rtt(&tx->delivery_rate[i], rtt->least_ns,
+				    rtt_probing(rtt));
+		count = call_all_locked(tx, list);
+	}
+	lock_release(&tx->lock);
+	wake_all(list, count);
+}
+
+/* None of the path's legs has more in flight than it may have now. */
+static bool
+drained_locked(const struct tx *tx, unsigned path)
+{
+	unsigned i;
+
+	for (i = 0; i < FRAME_LEGS; i++)
+		if (tx->leg[i] != NULL && tx->path_of[i] == path &&
+		    window_in_flight(&tx->window, i) >=
+		    tx->delivery_rate[i].limit + tx->delivery_rate[i].frame)
+			return false;
+	return true;
 }
 
 uint64_t
@@ -716,20 +1171,62 @@ tx_look_again(struct tx *tx, const struct leg *leg, uint64_t now_ns)
 {
 	bool waits;
 
-	lock_take(&tx->lock);
-	waits = tx->idle[leg->number] && !window_settled(&tx->window) && tx->ranked > 1;
-	lock_drop(&tx->lock);
+	lock_acquire(&tx->lock);
+	waits = tx->idle[leg->number] && tx->ranked > 1 &&
+	    (!window_settled(&tx->window) || window_ready(&tx->window) > 0);
+	lock_release(&tx->lock);
 	return waits ? now_ns + LOOK_NS : UINT64_MAX;
+}
+
+void
+tx_stop(struct tx *tx)
+{
+	lock_acquire(&tx->lock);
+	tx->stopped = true;
+	lock_release(&tx->lock);
+}
+
+/*
+ * The source command has ended, and another process keeps its output open, perhaps by
+ * mistake: tx waits for that as for any source, but logs it.
+ */
+void
+tx_look(struct tx *tx)
+{
+	uint64_t now = clock_now_ns();
+	bool held, tell = false;
+
+	if (tx->command == NULL)
+		return;
+	held = command_end(tx->command) == COMMAND_WELL;
+	lock_acquire(&tx->lock);
+	if (!held || !tx->starved || tx->window.eof)
+		tx->held_ns = tx->held_ns == 1 ? 1 : 0;
+	else if (tx->held_ns == 0)
+		tx->held_ns = now;
+	else if (tx->held_ns != 1 && now - tx->held_ns >= HELD_NS) {
+		tx->held_ns = 1;
+		tell = true;
+	}
+	lock_release(&tx->lock);
+	if (tell)
+		log_line(LOG_LOSS,
+		    "the command has ended, but a process that it started holds its output open");
 }
 
 void
 tx_leg_state(struct tx *tx, const struct leg *leg, struct tx_leg_state *state)
 {
-	lock_take(&tx->lock);
-	state->rate = tx->pace[leg->number].rate;
+	unsigned path;
+
+	lock_acquire(&tx->lock);
+	path = tx->path_of[leg->number];
+	state->rate = tx->delivery_rate[leg->number].rate;
 	state->in_flight = window_in_flight(&tx->window, leg->number);
 	state->hungry = tx->idle[leg->number];
-	lock_drop(&tx->lock);
+	state->ask = rtt_probing(&tx->path[path].rtt) && drained_locked(tx, path) &&
+	    rtt_drained(&tx->path[path].rtt, clock_now_ns());
+	lock_release(&tx->lock);
 }
 
 void
@@ -737,7 +1234,7 @@ tx_state(struct tx *tx, struct tx_state *state)
 {
 	const struct window *w = &tx->window;
 
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
 	state->read = w->end;
 	state->next = w->next;
 	state->acknowledged = w->base;
@@ -751,7 +1248,8 @@ tx_state(struct tx *tx, struct tx_state *state)
 	state->settled = window_settled(w);
 	state->blocked = tx->blocked;
 	state->starved = tx->starved;
-	lock_drop(&tx->lock);
+	state->waited_ms = bottleneck_ms(&tx->bottleneck, BOTTLENECK_SOURCE, clock_now_ns());
+	lock_release(&tx->lock);
 }
 
 /* The reader */
@@ -766,27 +1264,66 @@ more_waits(int fd)
 }
 
 static ssize_t
-read_some(int fd, uint8_t *to, size_t n)
+read_message(int fd, uint8_t *to, size_t n)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct iovec iov = { to, n };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t got = recvmsg(fd, &msg, 0);
+
+	if (got == -1 || (msg.msg_flags & MSG_TRUNC) == 0)
+		return got;
+	errno = EMSGSIZE;
+	return -1;
+}
+
+static ssize_t
+read_some(struct tx *tx, uint8_t *to, size_t n)
+{
+	struct pollfd p = { .fd = tx->fd, .events = POLLIN };
 	ssize_t got;
 
 	for (;;) {
-		got = read(fd, to, n);
+		got = tx->messages ? read_message(tx->fd, to, n) : read(tx->fd, to, n);
 		if (got != -1)
 			return got;
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
-			poll(&p, 1, -1);	/* somebody made it non-blocking */
+			poll(&p, 1, -1);	/* another process made it non-blocking */
 		else if (errno != EINTR)
 			return -1;
 	}
 }
 
+/* Reads a record, or takes the rest of one, when there may be room only for a part. */
+static ssize_t
+read_record(struct tx *tx, uint8_t *to, size_t n)
+{
+	ssize_t got;
+
+	if (tx->record == NULL && (tx->record = malloc(tx->least)) == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (tx->record_have == 0) {
+		got = read_some(tx, tx->record, tx->least);
+		if (got <= 0)
+			return got;
+		tx->record_have = (size_t)got;
+		tx->record_at = 0;
+	}
+	if (n > tx->record_have - tx->record_at)
+		n = tx->record_have - tx->record_at;
+	memcpy(to, tx->record + tx->record_at, n);
+	tx->record_at += n;
+	if (tx->record_at == tx->record_have)
+		tx->record_have = 0;
+	return (ssize_t)n;
+}
+
 /*
  * Reads into one piece of room until it is full or the source pauses, so that
- * a frame is not cut for each write of the source; what is here when it pauses
- * goes out at once.  Returns octets.  *end and *error, an errno, say how the
- * source ended after them; an error is told by the system once only.
+ * not every write of the source makes a frame; when the source pauses, what was
+ * read is sent at once.  Returns the bytes read.  *end and *error, an errno, say how
+ * the source ended after them; the system reports an error only once.
  */
 static size_t
 read_piece(struct tx *tx, uint8_t *to, size_t n, bool *end, int *error)
@@ -795,33 +1332,49 @@ read_piece(struct tx *tx, uint8_t *to, size_t n, bool *end, int *error)
 	ssize_t got;
 
 	do {
-		got = read_some(tx->fd, to + have, n - have);
+		got = tx->record_have > 0 || n - have < tx->least ?
+		    read_record(tx, to + have, n - have) :
+		    read_some(tx, to + have, n - have);
 		if (got <= 0)
 			break;
 		if (tx->with_digest)
 			digest_add(&tx->digest, to + have, (size_t)got);
 		have += (size_t)got;
-	} while (have < n && more_waits(tx->fd));
+	} while (have < n && (tx->record_have > 0 ||
+	    (n - have >= tx->least && more_waits(tx->fd))));
 	*end = got == 0;
 	*error = got == -1 ? errno : 0;
 	return have;
 }
 
-/* Room to read to, waiting for it; NULL when memory is not to be had. */
+/*
+ * Standard input is not read before a receiver has taken the session: if none ever
+ * does, the caller of this program can still send the stream in another way.
+ */
+static void
+await_receiver(struct tx *tx)
+{
+	lock_acquire(&tx->lock);
+	while (!tx->agreed)
+		lock_wait(&tx->room, &tx->lock);
+	lock_release(&tx->lock);
+}
+
+/* Waits for room to read into; NULL when there is no memory. */
 static uint8_t *
 room_wait(struct tx *tx, size_t *n)
 {
 	uint8_t *to;
 
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
 	while ((to = window_room(&tx->window, n)) == NULL && *n == 0) {
 		tx->reader_waits = true;
 		lock_wait(&tx->room, &tx->lock);
 		tx->reader_waits = false;
 	}
 	tx->starved = true;
-	blame_locked(tx);
-	lock_drop(&tx->lock);
+	bottleneck_locked(tx);
+	lock_release(&tx->lock);
 	return to;
 }
 
@@ -831,35 +1384,36 @@ publish(struct tx *tx, size_t n, bool end)
 	struct leg *list[FRAME_LEGS];
 	unsigned count, i;
 
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
+	end = end && !tx->stopped;
 	tx->starved = false;
 	window_fill(&tx->window, n);
 	if (end)
 		window_eof(&tx->window, tx->with_digest ? digest_value(&tx->digest) : 0);
 	count = call_all_locked(tx, list);
-	/* FIN goes out on every leg. */
+	/* Every leg sends FIN. */
 	for (i = 0; end && i < tx->ranked; i++)
 		if (tx->idle[tx->rank[i]])
 			wake_signal(&tx->leg[tx->rank[i]]->wake);
-	blame_locked(tx);
-	lock_drop(&tx->lock);
+	bottleneck_locked(tx);
+	lock_release(&tx->lock);
 	wake_all(list, count);
 	if (end)
-		session_finished(tx->session);
+		tx->owner.ended(tx->owner.cookie);
 }
 
 /*
- * The source has ended.  That this was the end of the stream is not said before
- * its command has ended well, for which this waits: one that failed has ended,
- * too.  false: it did not, and has told so.
+ * The source has reached its end of file.  With a source command, waits until that
+ * has ended: this is the end of the stream only if the command succeeded.  false: it
+ * failed, and the failure was reported.
  */
 static bool
 source_well(struct tx *tx)
 {
-	lock_take(&tx->lock);
+	lock_acquire(&tx->lock);
 	tx->starved = true;
-	blame_locked(tx);
-	lock_drop(&tx->lock);
+	bottleneck_locked(tx);
+	lock_release(&tx->lock);
 	return command_wait(tx->command);
 }
 
@@ -872,10 +1426,12 @@ reader(void *argument)
 	uint8_t *to;
 	size_t n;
 
+	if (tx->command == NULL)
+		await_receiver(tx);
 	while (!end && error == 0) {
 		to = room_wait(tx, &n);
 		if (to == NULL) {
-			session_fail_errno(tx->session, FAIL_RESOURCE, "cannot keep what is read",
+			half_fail_errno(&tx->owner, FAIL_RESOURCE, "cannot keep what is read",
 			    ENOMEM);
 			break;
 		}
@@ -889,21 +1445,12 @@ reader(void *argument)
 		publish(tx, n, end);
 	}
 	if (error != 0)
-		session_fail_errno(tx->session, FAIL_SOURCE, "cannot read standard input", error);
+		half_fail_errno(&tx->owner, FAIL_SOURCE, "cannot read standard input", error);
 	return NULL;
 }
 
 int
 tx_start(struct tx *tx)
 {
-	pthread_t thread;
-	int error = thread_start(&thread, "viamillipede-r", reader, tx);
-
-	if (error != 0)
-		return error;
-	thread_detach(thread);
-	/* Who offers waits for somebody who wants it. */
-	if (tx->command != NULL && tx->session->caller)
-		command_start(tx->command);
-	return 0;
+	return thread_start_detached("viamillipede-r", reader, tx);
 }

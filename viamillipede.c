@@ -4,29 +4,29 @@
  * What crosses the wire.  The sender (tx) makes several connections to the
  * receiver (rx), or the receiver (fetch) to the sender (offer): the legs of one
  * session.  Each begins with a HELLO, which names the session, the leg and its
- * incarnation, and a WELCOME, which names who listens (frame.h has the tables).
- * With a key each proves between these that it has it, and every frame carries
- * a MAC (auth.h).  Then the sender cuts the stream into
- * frames, each with the offset of its first octet, and gives every frame to
- * the first leg, in order of preference, that can take it now.  The receiver
- * says on each leg how far it has received there and how far it has delivered;
- * the sender sends nothing beyond what was delivered plus the window, and
- * keeps every octet until it is acknowledged.  Both sides speak at least once
- * a second on every leg.  When a leg dies, by a reset or by silence, what it
- * held is sent again on others and it is dialled anew with a higher
- * incarnation; its end of file means nothing to the stream.  The stream ends
- * with FIN, which says its length and digest; with DONE, which the receiver
- * says only after the consumer has taken everything and the output is closed;
- * and with BYE, after which the receiver need not remember it.  FAIL says, in
- * either direction and with a reason, that it will never be done.
+ * incarnation, and a WELCOME, which names the listener (frame.h has the tables).
+ * With a key the greetings are those of a handshake (handshake.h), and every frame is
+ * encrypted and authenticated (crypto/channel.h).  Then the sender segments the stream
+ * into frames, each with the offset of its first byte, and gives every frame to the
+ * first leg, in order of preference, that can take it now.  The receiver acknowledges
+ * on each leg how far it has received there and how far it has delivered; the sender
+ * sends nothing beyond what was delivered plus the window, and keeps every byte until
+ * it is acknowledged.  Both sides send about once a second on every leg, less on a thin
+ * path.  When a leg dies, by a reset or by silence, what it had in flight is sent again
+ * on others, and it is dialled again with a higher incarnation; the end of file of a leg
+ * is never that of the stream.  The stream ends with FIN, which has its length and
+ * digest; with DONE, which the receiver sends only after the consumer has taken
+ * everything and the output is closed; and with BYE, after which the receiver may forget
+ * the session.  FAIL, in
+ * either direction and with a reason, says that the transfer has failed.
  *
  * The life of one buffer.  At the sender the reader thread (tx.c) takes a chunk
  * of a megabyte from a pool, reads standard input into it and publishes what
  * it got in the window (window.c); if a leg is without work, it is woken.  The
- * leg's thread (worker.c, outflow.c) cuts a frame from the chunk and sends
- * header and payload in one call, straight from the chunk; a leg that dies
- * leaves the frame to be cut again.  At the receiver the leg's thread
- * (inflow.c) reads the header and asks for a way (order.c): if the frame is
+ * leg's thread (worker.c, outflow.c) takes a frame from the chunk and sends
+ * header and payload in one call, straight from the chunk; if the leg dies, the
+ * bytes are segmented again.  At the receiver the leg's thread
+ * (inflow.c) reads the header and asks for a way (reassembly.c): if the frame is
  * next it gets the turn, and the payload moves from the socket to standard
  * output while it arrives; otherwise it is received into a buffer, which waits
  * among the stored pieces until the writer thread (rx.c) has written all that
@@ -36,6 +36,50 @@
  * returns to the pool when all of it is acknowledged.  A full window makes the
  * reader wait, and with it the source.  End of file on standard input makes
  * the last frame shorter and adds FIN.
+ *
+ * The threads.  None is joined: when the main thread has the exit status, it ends
+ * the process.
+ *
+ *	thread		started by	waits for		ends
+ *	main		the system	the session's `changed'	with the process
+ *			(supervise.c)	or the next look
+ *	signals, -s	main		a signal		with the process
+ *	monitor, -m	main		the next look, or to	when it was asked to
+ *			(monitor.c)	be asked		finish
+ *	reader, -r	main (tx.c)	the source; room in	at the source's end or
+ *					the window; a receiver	error
+ *	writer, -w	main (rx.c)	what it can write; the	when all is taken, or
+ *					consumer		the half is stopped
+ *	listener, -l	main		connections, greetings	when the session is over
+ *	leg N, -N	main (caller),	its socket, the wake of	when the session is over
+ *			listener	its leg, the consumer
+ *			(worker.c)
+ *	command, -c	the first leg,	the command's standard	when the command is gone
+ *			or main		error, its end
+ *	command, -e	thread -c	the command's end	when it has ended
+ *	ssh, -f		main (ssh.c)	what the remote command	when that has ended
+ *					prints
+ *	ssh, -p		main (line.c)	ssh's pipes, their leg,	when ssh has ended
+ *					what the command prints
+ *	lookup, -n	a leg		the resolver		with its answer
+ *			(lookup.c)
+ *
+ * The locks.  Who holds one may take those below it in its branch and no other;
+ * none is held while something is logged, read, written or waited for, but by the
+ * conditions that belong to it.
+ *
+ *	session			session.h, by session_lock
+ *		tx		tx.c: the window and the legs' shares
+ *		rx		rx.c: reassembly and its buffers
+ *		fork		child.c: a leg's thread gets its wake-up pipe
+ *	tunnel			tunnel.c: which processes of ssh run
+ *		fork		child.c: nobody forks between a descriptor and its
+ *				close-on-exec
+ *	command, key, events, monitor, lookup (one for each), line, log and the
+ *	log's limits		each by itself
+ *
+ * tx and rx call their owner (half.h), and a command those who watch it, with no
+ * lock held.
  *
  * This file has the main thread: descriptors, options, signals, exit status.
  */
@@ -48,18 +92,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "auth.h"
 #include "chaos.h"
 #include "command.h"
+#include "greeting.h"
+#include "leg.h"
 #include "listener.h"
-#include "log.h"
-#include "monitor.h"
-#include "net.h"
 #include "options.h"
+#include "report/monitor.h"
 #include "rx.h"
+#include "outcome.h"
 #include "session.h"
-#include "ssh.h"
-#include "tunnel.h"
+#include "ssh/ssh.h"
+#include "ssh/tunnel.h"
+#include "sys/guardian.h"
+#include "sys/log.h"
+#include "sys/net.h"
+#include "supervise.h"
+#include "sys/thread.h"
 #include "tx.h"
 #include "worker.h"
 
@@ -67,10 +116,34 @@
 #define VERSION	"1.0"
 #endif
 
+#define DIAL_SPARE	6	/* descriptors */
+#define NAME_VARIABLE	"VIAMILLIPEDE_NAME"
+
+/* Makes descriptor fd /dev/null; if that is missing, one end of a pipe whose other is closed. */
+static int
+lead_nowhere(int fd, int flags)
+{
+	int null = open("/dev/null", flags), ends[2], other = -1;
+
+	if (null == -1) {
+		if (pipe(ends) == -1)
+			return -1;
+		null = ends[flags != O_RDONLY];
+		other = ends[flags == O_RDONLY];
+	}
+	if (null != fd) {
+		if (dup2(null, fd) == -1)
+			return -1;
+		close(null);
+	}
+	if (other != -1 && other != fd)
+		close(other);
+	return 0;
+}
+
 /*
- * Descriptors 0 to 2 that were closed by our parent are filled with ones that
- * fail when they are used as what they are, so that no socket or file gets
- * their number.
+ * Fills those of the descriptors 0 to 2 that our parent closed, so that no socket or
+ * file gets their number.  Reading from or writing to them fails, as if they were closed.
  */
 static int
 fill_descriptors(void)
@@ -81,24 +154,21 @@ fill_descriptors(void)
 	for (fd = 0; fd < 3; fd++) {
 		if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
 			continue;
-		if (open("/dev/null", flags[fd]) != fd)
+		if (lead_nowhere(fd, flags[fd]) == -1)
 			return -1;
 	}
 	return 0;
 }
 
-/* Standard output under a number of its own, so that closing it frees no number below 3. */
+/* Moves standard output to another number, so that closing it frees no number below 3. */
 static int
 take_output(void)
 {
-	int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), null;
+	int fd = fcntl(STDOUT_FILENO, F_DUPFD, 3);
 
-	if (fd == -1)
+	if (fd == -1 || net_close_on_exec(fd) == -1 ||
+	    lead_nowhere(STDOUT_FILENO, O_RDWR) == -1)
 		return -1;
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null == -1 || dup2(null, STDOUT_FILENO) == -1)
-		return -1;
-	close(null);
 	return fd;
 }
 
@@ -106,14 +176,14 @@ take_output(void)
 
 static sigset_t ours;	/* [I] before threads start */
 
-/* What has no handler and would be ignored is lost while it is blocked. */
+/* A handler that never runs: a signal that would be ignored is not kept while blocked. */
 static void
 never_run(int number)
 {
 	(void)number;
 }
 
-/* Those that ask, which a process that did not know them would die of. */
+/* Blocks the signals that ask for something: without that, they would kill the process. */
 static void
 block_asking(void)
 {
@@ -134,11 +204,11 @@ block_asking(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Those that end us, unless our parent chose that they should not. */
+/* Blocks the signals that end us, except those that our parent ignores. */
 static void
 block_ending(void)
 {
-	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction sa;
 	size_t i;
 
@@ -148,7 +218,7 @@ block_ending(void)
 	pthread_sigmask(SIG_BLOCK, &ours, NULL);
 }
 
-/* Nothing is printed here: a signal that ends us never waits for one that asks. */
+/* The thread for signals.  It prints nothing, so a signal that ends us never waits. */
 static void *
 signals(void *argument)
 {
@@ -161,8 +231,9 @@ signals(void *argument)
 		if (number == SIGUSR2) {
 			log_raise();
 			monitor_raised(m);
-		} else if (number == SIGINT || number == SIGTERM || number == SIGHUP)
-			session_signal(m->session, number);
+		} else if (number == SIGINT || number == SIGTERM || number == SIGHUP ||
+		    number == SIGQUIT)
+			outcome_signal(m->session, number);
 		else
 			monitor_ask(m);
 	}
@@ -170,9 +241,8 @@ signals(void *argument)
 }
 
 /*
- * As if nobody had caught it, so that the parent sees what it was.  It is sent
- * to this thread: one for the process might go to the thread that waits for
- * signals.
+ * Ends this process by the signal, so that the parent sees which it was.  The signal is
+ * sent to this thread: one sent to the process might go to the thread for signals.
  */
 static void
 end_by_signal(int number)
@@ -195,76 +265,193 @@ start_thread_failed(const char *what, int error)
 	return -1;
 }
 
+/* The number of legs that are possible: at least one is needed; logs if they are fewer. */
+static int
+legs_are(const struct session *s, unsigned legs, unsigned wanted, const char *why)
+{
+	if (legs == 0)
+		log_line(LOG_ERROR, "cannot make a leg: %s", why);
+	else if (legs < wanted && s->caller)
+		log_line(LOG_LOSS, "only %u of %u legs are possible: %s", legs, wanted, why);
+	return legs == 0 ? -1 : 0;
+}
+
+/* Each of a caller's legs needs two descriptors, and a dial a few more. */
+static unsigned
+legs_possible(unsigned wanted)
+{
+	unsigned free = net_descriptors();
+
+	free = free > DIAL_SPARE + 2 ? (free - DIAL_SPARE) / 2 : 1;
+	return free < wanted ? free : wanted;
+}
+
+/*
+ * With ssh: one more leg, for the connection of ssh itself; its HELLO goes out with the
+ * orders, so that the answer to it comes with theirs.  An exit status.
+ */
+static int
+make_piped(struct session *s)
+{
+	struct leg *leg = leg_new(s, LEG_PIPED);
+	int error;
+
+	if (leg == NULL || (leg->fd = line_call(&s->ssh->line)) == -1) {
+		log_line(LOG_ERROR, "cannot make a leg: %s", strerror(errno));
+		return EXIT_UNBEGUN;
+	}
+	error = greeting_say(leg);
+	if (error != 0) {
+		log_line(LOG_ERROR, "cannot make a leg: %s", strerror(error));
+		return EXIT_UNBEGUN;
+	}
+	s->leg[LEG_PIPED] = leg;
+	return EXIT_DELIVERED;
+}
+
+/* It was made before the halves. */
+static void
+add_piped(struct session *s)
+{
+	struct leg *leg = s->leg[LEG_PIPED];
+
+	leg->tx = s->tx;
+	leg->rx = s->rx;
+	s->leg[LEG_PIPED] = NULL;
+	s->leg[s->legs++] = leg;
+}
+
 static int
 make_legs(struct session *s)
 {
-	unsigned i, legs = s->caller ? s->options->threads : FRAME_LEGS;
+	unsigned i, wanted = s->caller ? s->options->legs : FRAME_LEGS;
+	unsigned legs = s->caller ? legs_possible(wanted) : wanted;
+	int error = EMFILE;
 
 	for (i = 0; i < legs; i++) {
-		s->leg[i] = worker_new(s, i);
+		s->leg[i] = leg_new(s, i);
 		if (s->leg[i] == NULL) {
-			log_line(LOG_ERROR, "cannot make leg %u: %s", i, strerror(errno));
-			return -1;
+			error = errno;
+			break;
 		}
 		s->legs = i + 1;
 	}
+	if (legs_are(s, s->legs, wanted, strerror(error)) == -1)
+		return -1;
+	if (s->options->line != 0)
+		add_piped(s);
 	return 0;
+}
+
+static struct tx *
+make_tx(struct session *s, const struct half_owner *owner)
+{
+	struct tx_setup setup = {
+		.owner = *owner, .command = s->command,
+		.fd = s->command != NULL ? command_stream(s->command) : STDIN_FILENO,
+		.window = s->direction.window, .all = s->options->window_given,
+		.frame = s->direction.frame,
+		.digest = s->direction.checked, .legs = s->caller ? s->paths.legs : FRAME_LEGS,
+		.options = s->options
+	};
+
+	return tx_new(&setup);
 }
 
 /* The half that sends or receives. */
 static int
 make_half(struct session *s)
 {
+	struct half_owner owner;
 	int output;
 
+	outcome_of_halves(s, &owner);
 	if (s->sender) {
-		s->tx = tx_new(s, s->command != NULL ? command_stream(s->command) :
-		    STDIN_FILENO, s->window, s->options->window_given, s->frame, s->checked);
+		s->tx = make_tx(s, &owner);
 		if (s->tx == NULL)
-			log_line(LOG_ERROR, "cannot make the window: %s", strerror(errno));
+			log_line(LOG_ERROR, errno == EPROTOTYPE ?
+			    "cannot read standard input: datagrams have no end" :
+			    "cannot make the window: %s", strerror(errno));
 		return s->tx != NULL ? 0 : -1;
 	}
 	output = s->command != NULL ? command_stream(s->command) : take_output();
-	if (output == -1 || (s->rx = rx_new(s, output)) == NULL) {
+	if (output == -1 || (s->rx = rx_new(&owner, s->command, output)) == NULL) {
 		log_line(LOG_ERROR, "cannot take standard output: %s", strerror(errno));
 		return -1;
 	}
 	return 0;
 }
 
-static int
-start_legs(struct session *s, struct listener *l)
+/* The caller's other legs: as many as there can be. */
+static void
+start_more_legs(struct session *s)
 {
-	unsigned i;
-	int error;
+	unsigned i = 1, all = s->options->line != 0 ? s->legs - 1 : s->legs;
+	int error = 0;
 
-	if (!s->caller) {
-		error = listener_start(l);
-		return error == 0 ? 0 : start_thread_failed("the listener", error);
+	while (i < all && (error = worker_start(s->leg[i])) == 0)
+		i++;
+	session_has_legs(s, i);
+	legs_are(s, i, all, strerror(error));
+}
+
+/* 0, or an errno, and *what could not be started. */
+static int
+start_rest(struct session *s, struct monitor *m, struct listener *l, const char **what)
+{
+	int error = s->sender ? tx_start(s->tx) : rx_start(s->rx);
+
+	*what = s->sender ? "the reader" : "the writer";
+	/* A sender that listens starts its command only when a caller has come. */
+	if (error == 0 && s->sender && s->command != NULL && s->caller &&
+	    s->options->ssh_host[0] == '\0')
+		command_start(s->command);
+	if (error == 0) {
+		*what = "the monitor";
+		error = monitor_start(m);
 	}
-	for (i = 0; i < s->legs; i++)
-		if ((error = worker_start(s->leg[i])) != 0)
-			return start_thread_failed("a leg", error);
-	return 0;
+	if (error == 0 && !s->caller) {
+		*what = "the listener";
+		error = listener_start(l);
+	}
+	return error;
+}
+
+/*
+ * A caller starts a leg first, so that its peer is told if the rest cannot be started;
+ * with ssh the piped one before it, as that has its connection already.
+ */
+static int
+start_first_legs(struct session *s)
+{
+	int error = 0;
+
+	if (s->options->line != 0)
+		error = worker_start(s->leg[s->legs - 1]);
+	return error != 0 ? error : worker_start(s->leg[0]);
 }
 
 static int
 start(struct session *s, struct monitor *m, struct listener *l)
 {
+	const char *what;
 	int error;
 
 	if (make_half(s) == -1 || make_legs(s) == -1 || (!s->caller && listener_open(l, s) == -1))
 		return -1;
-	if ((error = monitor_start(m)) != 0)
-		return start_thread_failed("the monitor", error);
-	if (s->sender && (error = tx_start(s->tx)) != 0)
-		return start_thread_failed("the reader", error);
-	if (!s->sender && (error = rx_start(s->rx)) != 0)
-		return start_thread_failed("the writer", error);
-	return start_legs(s, l);
+	if (s->caller && (error = start_first_legs(s)) != 0)
+		return start_thread_failed("a leg", error);
+	error = start_rest(s, m, l, &what);
+	if (error != 0 && !s->caller)
+		return start_thread_failed(what, error);
+	if (error != 0)
+		outcome_fail(s, FAIL_RESOURCE, "cannot start %s: %s", what, strerror(error));
+	else if (s->caller)
+		start_more_legs(s);
+	return 0;
 }
 
-/* It may come out of a pipe, late: nothing is begun yet, so signals just end us. */
+/* Reading the key may block, from a pipe; nothing has begun yet, so signals just end us. */
 static int
 read_key(struct session *s)
 {
@@ -272,26 +459,48 @@ read_key(struct session *s)
 	int result;
 
 	pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
-	result = auth_load(&s->auth, s->options->key, why, sizeof(why));
+	result = key_load(&s->key, s->options->key, why, sizeof(why));
 	pthread_sigmask(SIG_BLOCK, &ours, NULL);
 	if (result == -1)
 		log_line(LOG_ERROR, "key '%s' %s", s->options->key, why);
 	return result;
 }
 
-/* The one that was made for this session alone. */
+/* Takes the key that ssh_begin or the orders made for this session alone. */
 static void
 take_key(struct session *s, struct ssh *ssh)
 {
 	char why[256];
-	int result = auth_take(&s->auth, ssh->key, sizeof(ssh->key), why, sizeof(why));
+	int result = key_take(&s->key, ssh->key, sizeof(ssh->key), why, sizeof(why));
 
 	sha256_wipe(ssh->key, sizeof(ssh->key));
 	assert(result == 0);
 	(void)result;
 }
 
-/* What can be said to be wrong before anything is opened.  0, or -1 after saying it. */
+static bool
+is_loopback(const char *host)
+{
+	return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+	    strcmp(host, "localhost") == 0;
+}
+
+/* The stream crosses a network in clear: tells the user, if one may be there to read it. */
+static void
+tell_clear(const struct session *s)
+{
+	const struct options *o = s->options;
+	unsigned i = 0;
+
+	if (s->key.given || isatty(STDERR_FILENO) != 1)
+		return;
+	while (s->caller && i < o->npaths && is_loopback(o->paths[i].host))
+		i++;
+	if (s->caller ? i < o->npaths : !is_loopback(o->bind))
+		log_line(LOG_LOSS, "not encrypted, not authenticated: see key");
+}
+
+/* Checks what can be checked before anything is opened.  0, or -1 after logging it. */
 static int
 check_options(struct session *s)
 {
@@ -305,27 +514,29 @@ check_options(struct session *s)
 		return -1;
 	}
 	if ((s->chaos.kinds & CHAOS_CORRUPT) != 0 && s->sender && !o->checksum &&
-	    !s->auth.given) {
+	    !s->key.given) {
 		log_line(LOG_ERROR, "chaos '%s' corrupts, which needs checksum or key", o->chaos);
 		return -1;
 	}
-	if (o->congestion[0] != '\0' && !net_congestion_known(o->congestion, names)) {
+	if (options_congestion(o)[0] != '\0' && !net_congestion_known(o->congestion, names)) {
 		log_line(LOG_ERROR, "congestion '%s' is not known here; these are: %s",
 		    o->congestion, names);
 		return -1;
 	}
 	if (s->sender && s->paths.count > s->paths.legs)
-		log_line(LOG_LOSS, "%u paths for %u leg%s: a leg whose path does not answer tries the next",
+		log_line(LOG_LOSS,
+		    "%u paths for %u leg%s: a leg whose path does not answer tries the next",
 		    s->paths.count, s->paths.legs, s->paths.legs == 1 ? "" : "s");
 	if (s->chaos.every != 0)
 		log_line(LOG_LOSS, "chaos: every %llu frames, seed %llu",
 		    (unsigned long long)s->chaos.every, (unsigned long long)s->chaos.seed);
+	tell_clear(s);
 	return 0;
 }
 
 /*
- * The transfer is over, or never began: the command, which was told if it
- * failed, has its time to end.
+ * The transfer is over, or never began: waits for the command to end; if the transfer
+ * failed, the command was stopped.
  */
 static void
 end_command(struct session *s, bool began)
@@ -338,8 +549,8 @@ end_command(struct session *s, bool began)
 }
 
 /*
- * The two sides of ssh: the near one passes on what the far one says, the far
- * one tells where it listens.
+ * With ssh: the local side passes on the remote side's output, the remote side answers
+ * where it listens.
  */
 static int
 connect_ssh(struct ssh *ssh, const struct session *s, const struct listener *l)
@@ -354,7 +565,7 @@ connect_ssh(struct ssh *ssh, const struct session *s, const struct listener *l)
 	return error == 0 ? 0 : start_thread_failed("the thread that listens to ssh", error);
 }
 
-/* Where there never was a session, there is nothing that the far side could still say. */
+/* If there never was a session, the remote side has no output to wait for. */
 static void
 end_ssh(struct session *s, struct ssh *ssh)
 {
@@ -362,22 +573,35 @@ end_ssh(struct session *s, struct ssh *ssh)
 
 	if (s->ssh == NULL)
 		return;
-	lock_take(&s->lock);
+	session_lock(s);
 	never = s->contact_ns == 0;
-	lock_drop(&s->lock);
+	session_unlock(s);
 	if (never)
 		ssh_hurry(ssh);
 	ssh_end(ssh);
 	tunnel_end();
 }
 
-/* All of it; the exit status.  s->signal is set if a signal is to end us. */
+static int
+init(struct session *s, const struct options *o, struct ssh *ssh)
+{
+	if (session_init(s, o) == -1) {
+		log_line(LOG_ERROR, "cannot get random bytes: %s", strerror(errno));
+		return -1;
+	}
+	if (o->ssh_host[0] != '\0' || o->served) {
+		s->ssh = ssh;
+		take_key(s, ssh);
+	}
+	return 0;
+}
+
+/* The whole transfer; returns the exit status.  s->signal is set if a signal must end us. */
 static int
 transfer(struct session *s, struct ssh *ssh)
 {
 	static struct monitor monitor;
 	static struct listener listener;
-	pthread_t thread;
 	int error;
 
 	if (check_options(s) == -1)
@@ -389,49 +613,52 @@ transfer(struct session *s, struct ssh *ssh)
 	}
 	if (monitor_open(&monitor, s, VERSION, s->sender ? STDIN_FILENO : STDOUT_FILENO) == -1)
 		return EXIT_FAILED;
-	if ((error = thread_start(&thread, "viamillipede-s", signals, &monitor)) != 0) {
+	if ((error = thread_start_detached("viamillipede-s", signals, &monitor)) != 0) {
 		start_thread_failed("the signals' thread", error);
 		return EXIT_FAILED;
 	}
-	thread_detach(thread);
 	if (start(s, &monitor, &listener) == -1 || connect_ssh(ssh, s, &listener) == -1) {
 		end_command(s, false);
 		return EXIT_FAILED;
 	}
-	session_run(s);
+	supervise(s);
 	end_command(s, true);
 	end_ssh(s, ssh);
 	monitor_finish(&monitor);
 	log_settle(true);
-	lock_take(&s->lock);
+	session_lock(s);
 	error = s->status;
-	lock_drop(&s->lock);
+	session_unlock(s);
 	return error;
 }
 
 static int
-run(const struct options *o, struct ssh *ssh)
+run(struct session *s, const struct options *o, struct ssh *ssh)
 {
-	static struct session session;
-	struct session *s = &session;
 	int status;
 
-	if (session_init(s, o) == -1) {
-		log_line(LOG_ERROR, "cannot get random octets: %s", strerror(errno));
+	if (o->line != 0)
+		session_begin(s);
+	else if (init(s, o, ssh) == -1)
+		return EXIT_FAILED;
+	/* For the command of exec or source, before there are threads. */
+	if ((o->name[0] != '\0' ? setenv(NAME_VARIABLE, o->name, 1) :
+	    unsetenv(NAME_VARIABLE)) == -1) {
+		log_line(LOG_ERROR, "cannot set %s: %s", NAME_VARIABLE, strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (o->ssh_host[0] != '\0' || o->served) {
-		s->ssh = ssh;
-		take_key(s, ssh);
-	}
 	status = transfer(s, ssh);
+	/* With ssh nothing of standard input was read, as there never was a session. */
+	if (status == EXIT_FAILED && o->ssh_host[0] != '\0' && !s->bound)
+		status = EXIT_UNBEGUN;
 	/* Where it did not come to a session. */
 	ssh_end(ssh);
-	auth_close(&s->auth);
-	lock_take(&s->lock);
-	if (s->signal != 0 && s->verdict != VERDICT_DONE)
+	guardian_end();
+	key_close(&s->key);
+	session_lock(s);
+	if (s->signal != 0 && s->direction.outcome != OUTCOME_DONE)
 		end_by_signal(s->signal);
-	lock_drop(&s->lock);
+	session_unlock(s);
 	return status;
 }
 
@@ -448,29 +675,45 @@ print_version(FILE *f)
 	fprintf(f, "viamillipede %s\n", VERSION);
 }
 
-/* ssh may ask for a password meanwhile, and whoever does not know it gives up by a signal. */
 static int
-begin_ssh(struct ssh *ssh, struct options *options)
+print_key(void)
+{
+	if (key_print(stdout) == 0)
+		return EXIT_DELIVERED;
+	log_line(LOG_ERROR, "cannot print a key: %s", strerror(errno));
+	return EXIT_FAILED;
+}
+
+/* Signals are not blocked here: ssh may ask for a password, and the user may press Ctrl-C. */
+static int
+begin_ssh(struct session *s, struct ssh *ssh, struct options *options)
 {
 	char host[61];
+	int status;
 
 	if (options->mode == OPTIONS_SERVE) {
 		if (gethostname(host, sizeof(host)) == -1)
-			snprintf(host, sizeof(host), "far side");
+			snprintf(host, sizeof(host), "remote side");
 		host[sizeof(host) - 1] = '\0';
 		log_from(host);
 		return ssh_serve(ssh, options);
 	}
 	if (options->ssh_host[0] == '\0')
 		return EXIT_DELIVERED;
-	log_set(options->verbose);
-	return ssh_begin(ssh, options);
+	log_set((int)options->verbose);
+	status = ssh_prepare(ssh, options);
+	if (status == EXIT_DELIVERED && init(s, options, ssh) == -1)
+		status = EXIT_UNBEGUN;
+	if (status == EXIT_DELIVERED)
+		status = make_piped(s);
+	return status == EXIT_DELIVERED ? ssh_begin(ssh, options) : status;
 }
 
 int
 main(int argc, char *argv[])
 {
 	static struct options options;
+	static struct session session;
 	static struct ssh ssh;
 	char why[OPTIONS_WHY_SIZE];
 	int status;
@@ -486,12 +729,23 @@ main(int argc, char *argv[])
 		return print_out(options_usage);
 	if (options.mode == OPTIONS_VERSION)
 		return print_out(print_version);
-	status = begin_ssh(&ssh, &options);
+	if (options.mode == OPTIONS_KEY)
+		return print_key();
+	/* With a command the stream does not go to our standard output. */
+	log_avoid_stream(options.mode == OPTIONS_RX && options.command == NULL);
+	/* Before there is anything that the guardian must not inherit. */
+	if ((options.command != NULL || options.mode == OPTIONS_SERVE) &&
+	    guardian_start() == -1) {
+		log_line(LOG_ERROR, "cannot start the guardian of the command: %s",
+		    strerror(errno));
+		return EXIT_FAILED;
+	}
+	status = begin_ssh(&session, &ssh, &options);
 	if (status != EXIT_DELIVERED)
 		return status;
 	block_ending();
 	log_open();
-	log_set(options.verbose);
-	/* Threads may be in a read or a write that never ends: none is waited for. */
-	exit(run(&options, &ssh));
+	log_set((int)options.verbose);
+	/* Threads may be in a read or a write that never ends, so none is joined. */
+	exit(run(&session, &options, &ssh));
 }

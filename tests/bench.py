@@ -712,7 +712,7 @@ class Report:
         self.left_out.append(f"{section}: {why}")
         say(f"{section}: left out: {why}")
 
-    def print_verdicts(self, since=0):
+    def print_outcomes(self, since=0):
         if self.verdicts[since:]:
             table(["figure", "measured", "target", "verdict"],
                   [v["cells"] for v in self.verdicts[since:]])
@@ -873,9 +873,9 @@ class Bench:
                "CPU s/GiB", "calls/GiB", "switches/GiB",
                "peak MiB tx / rx"], cells)
         if self.has_ours() and "ours" in rows:
-            self.pipe_verdicts(rows, best)
+            self.pipe_outcomes(rows, best)
 
-    def pipe_verdicts(self, rows, best):
+    def pipe_outcomes(self, rows, best):
         judge = self.report.judge
         others = rows.best(["mbuffer", "socat"])
         frugal = rows.best([n for n in PEERS if n in rows], "cpu_gib", min)
@@ -924,7 +924,7 @@ class Bench:
         self.need_ours()
         jobs = []
         for n in (1, 2, 4, 16, 64):
-            program = self.ours(f"threads {n}", ["threads", n])
+            program = self.ours(f"threads {n}", ["legs", n])
             jobs.append((program.name, lambda p=program: self.transfer(
                 p, size=self.size)))
         rows = self.interleave("legs", jobs)
@@ -934,7 +934,7 @@ class Bench:
         worst = rows.best(list(rows), pick=min)
         complete = all(rows.good(n) for n in rows)
         self.report.judge(
-            "threads 1, 2, 4, 16, 64: slowest ÷ fastest",
+            "legs 1, 2, 4, 16, 64: slowest ÷ fastest",
             rows.ratio(worst, best, "rate") if complete else None, ">=", 0.9)
 
     def stdin(self):
@@ -979,7 +979,7 @@ class Bench:
         times = 5 if self.options.quick else 20
         programs = self.wanted(self.peers)
         if self.has_ours():
-            programs += [self.ours("ours threads 16", ["threads", 16])]
+            programs += [self.ours("ours legs 16", ["legs", 16])]
         rows, medians = [], {}
         for program in programs:
             try:
@@ -1008,10 +1008,10 @@ class Bench:
             "the end of both.")
         table(["program", "first byte", "next byte", "empty stream"], rows)
         if self.has_ours():
-            ms = medians.get("ours threads 16", [None] * 3)
+            ms = medians.get("ours legs 16", [None] * 3)
             if ms[0] is None and ms[2] is not None:
                 self.report.fail("start: ours: the first byte never came")
-            self.report.judge("one byte from a standing start, threads 16 "
+            self.report.judge("one byte from a standing start, legs 16 "
                               "(ms)", ms[0], "<", 30, "{:.1f}")
             self.report.judge("start to end of an empty stream (ms)", ms[2],
                               "<", 20, "{:.1f}")
@@ -1024,7 +1024,7 @@ class Bench:
         ms = 2000 if self.options.quick else 4000
         cases = [("default", 64, []), ("window 4M", 4, ["window", "4M"]),
                  ("window 256M", 256, ["window", "256M"]),
-                 ("threads 64", 64, ["threads", 64])]
+                 ("legs 64", 64, ["legs", 64])]
         rows = []
         for name, window, words in cases:
             program = self.ours(name, words,
@@ -1068,8 +1068,8 @@ class Bench:
             rows = self.interleave("unequal", [
                 ("four plain copies at once",
                  lambda: self.together(copy, place, ms)),
-                ("ours threads 4", lambda: self.transfer(
-                    self.ours(tx=["threads", 4]), place, ms=ms)),
+                ("ours legs 4", lambda: self.transfer(
+                    self.ours(tx=["legs", 4]), place, ms=ms)),
                 ("ours", lambda: self.transfer(self.ours(), place, ms=ms))])
         finally:
             namespaces_end(grounds)
@@ -1087,7 +1087,7 @@ class Bench:
                 number(rows.of(n, "rate") / total if rows.good(n) else None),
                 number(rows.ratio(n, plain, "rate")),
                 number(rows.of(n, "cpu_gib"))] for n in rows])
-        mine = rows.of("ours threads 4", "rate")
+        mine = rows.of("ours legs 4", "rate")
         self.report.judge("four unequal legs ÷ their sum",
                           mine / total if mine else None, ">=", 0.93)
 
@@ -1199,7 +1199,7 @@ class Bench:
                 resets.append(reset_busiest(place.tx, transfer))
 
         result = self.transfer(
-            self.ours("ours threads 8", ["threads", 8]), place,
+            self.ours("ours legs 8", ["legs", 8]), place,
             ms=int((gap * (count + 1) + 1) * 1000), sink=["-s", "20"],
             during=reset_some)
         felt = [] if result.why is not None else \
@@ -1249,13 +1249,13 @@ class Bench:
                 getattr(self, name)()
             except Trouble as e:
                 self.report.leave_out(name, e)
-            self.report.print_verdicts(first)
+            self.report.print_outcomes(first)
 
 
 SECTIONS = {
     "syscalls": "system calls per GiB (a column of the next one, too)",
     "pipe": "pipe to pipe over loopback, all programs",
-    "legs": "threads 1, 2, 4, 16, 64",
+    "legs": "legs 1, 2, 4, 16, 64",
     "stdin": "standard input a pipe, file, socket, /dev/zero",
     "start": "one byte from a standing start, an empty stream",
     "memory": "memory with a stalled consumer",
@@ -1629,7 +1629,7 @@ def main():
     report = bench.report
     if report.verdicts and len(options.sections) > 1:
         report.title("All figures")
-        report.print_verdicts()
+        report.print_outcomes()
     if report.foreign:
         env["foreign_load"] = median(report.foreign)
         print(f"Others used {median(report.foreign):.0%} of this machine "

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the word `ssh` costs and gives, with a real sshd, side by side with ssh
-# alone and with tx and rx: the time from Enter to the first octet and, through
+# alone and with tx and rx: the time from Enter to the first byte and, through
 # ssh only, the speed, both over an emulated path; and the speed of a push over
 # loopback. Prints a table in Markdown; progress goes to standard error. Figures
 # are medians of interleaved rounds.
@@ -78,14 +78,14 @@ rate()
 
 ours()
 {
-	"$V" ssh there "$@" sshcommand "$SSH" remote "$T/far"
+	"$V" ssh there "$@" ssh-command "$SSH" remote-program "$T/far"
 }
 
 # --- over the emulated path ---------------------------------------------------
 
 SERVE_IN="ip netns exec $NS_B"
 sshd_begin 10.77.0.2
-# How long a process of ours takes until there is an octet, or it has ended.
+# How long a process of ours takes until there is an byte, or it has ended.
 cat >"$T/first.py" <<'END'
 import subprocess, sys, time
 began = time.monotonic()
@@ -103,8 +103,8 @@ first()
 for _ in $(seq "$ROUNDS"); do
 	# shellcheck disable=SC2086
 	note ssh_true_ms "$(first $SSH there true)"
-	note pull_ms "$(first "$V" ssh there source 'echo x; cat' sshcommand "$SSH" \
-	    remote "$T/far")"
+	note pull_ms "$(first "$V" ssh there source 'echo x; cat' ssh-command "$SSH" \
+	    remote-program "$T/far")"
 done
 
 # `over_path CONGESTION`: ssh alone, and this through ssh only.
@@ -118,8 +118,8 @@ over_path()
 	    ip netns exec "$NS_A" $SSH there "$BUILD/bench_sink" 2>"$T/sink"
 	note "ssh_$1" "$(rate "$T/sink")"
 	"$BUILD/bench_source" -t $((SECONDS_EACH * 1000)) 2>"$T/source" |
-	    ip netns exec "$NS_A" "$V" ssh there exec "$BUILD/bench_sink" sshcommand "$SSH" \
-	    remote "$T/far" tunnel 2>"$T/sink"
+	    ip netns exec "$NS_A" "$V" ssh there exec "$BUILD/bench_sink" ssh-command "$SSH" \
+	    remote-program "$T/far" tunnel 2>"$T/sink"
 	note "tunnel_$1" "$(rate "$T/sink")"
 }
 for _ in $(seq "$ROUNDS"); do
@@ -135,15 +135,15 @@ SERVE_IN=
 rm -f "$T/host_key"* "$T/user_key"* "$T/far"
 sshd_begin 127.0.0.1
 (umask 077; data 32 9 >"$T/key")
-octets=$((MIB * 1048576))
+bytes=$((MIB * 1048576))
 for _ in $(seq "$ROUNDS"); do
-	"$BUILD/bench_source" $octets 2>"$T/source" | ours exec "$BUILD/bench_sink" 2>"$T/sink"
+	"$BUILD/bench_source" $bytes 2>"$T/source" | ours exec "$BUILD/bench_sink" 2>"$T/sink"
 	note push "$(rate "$T/sink")"
 	: >"$T/r.err"
 	"$V" rx 0 key "$T/key" 2>"$T/r.err" | "$BUILD/bench_sink" 2>"$T/sink" &
 	receiver=$!
 	within 5 grep -q 'listening on' "$T/r.err" || fail "rx does not listen"
-	"$BUILD/bench_source" $octets 2>"$T/source" |
+	"$BUILD/bench_source" $bytes 2>"$T/source" |
 	    "$V" tx 127.0.0.1 "$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$T/r.err")" \
 	    key "$T/key"
 	wait $receiver
@@ -161,13 +161,13 @@ cat <<END
 ### Through ssh
 
 Medians of $ROUNDS interleaved rounds. The path is $PATH_IS, emulated; $SECONDS_EACH s each
-over it, $MIB MiB over loopback. $(nproc) cores, Linux $(uname -r). First octet: of \`ssh there
+over it, $MIB MiB over loopback. $(nproc) cores, Linux $(uname -r). First byte: of \`ssh there
 source 'echo x'\`, beside the end of \`ssh there true\`.
 
 | figure | this | beside it | | target |
 |---|---:|---:|---:|---:|
 END
-row "first octet of a pull; \`ssh there true\`; ms" pull_ms ssh_true_ms "$trips" '≤ 2'
+row "first byte of a pull; \`ssh there true\`; ms" pull_ms ssh_true_ms "$trips" '≤ 2'
 for congestion in $CONGESTIONS; do
 	row "\`tunnel\`; \`\\| ssh\`; MiB/s, $congestion" "tunnel_$congestion" "ssh_$congestion" \
 	    "$(quotient "tunnel_$congestion" "ssh_$congestion") ×" '≥ 3'

@@ -13,6 +13,8 @@ README.md   under a heading with "option" or "command line" in it: table rows
             | `word ARGUMENTS` | meaning | range, default |
             whose first cell may hold other spellings in backquotes, too;
             under a heading with "exit status" in it: table rows | 0 | ... |
+            under the heading "Figures": each number is one of BENCHMARKS.md,
+            which the section links to
 viamillipede.1
             .Sh OPTIONS: outermost items `.It Cm word Ar ARGUMENTS`, other
             spellings as further Cm words or as items of their own that share
@@ -20,9 +22,13 @@ viamillipede.1
             .Sh EXIT STATUS: items `.It 0`
 
 The messages of the sources must be in the manual's .Sh DIAGNOSTICS, and what is
-there as an item must be in the sources, capitals standing for what varies.
+there as an item must be in the sources, capitals standing for what varies, and in
+a test, but for those in UNTESTED.
 
-The tables of octets in frame.h must be without gap or overlap, as long as the
+Each test says which promise of the manual it guards; each exit status and each
+option word must be one of them.
+
+The tables of bytes in frame.h must be without gap or overlap, as long as the
 constants say, and have a row for each number that frame.c puts or gets.
 """
 
@@ -235,9 +241,27 @@ def compare_statuses(where, statuses, found):
     check(found, "%s: no exit statuses found" % where)
 
 
+def check_figures(directory, readme):
+    """The summary in the README is of figures that say on what they were measured."""
+    summary = "\n".join(readme_section(readme, "^figures$"))
+    benchmarks = read(directory, "BENCHMARKS.md")
+    makefile = read(directory, "Makefile")
+    figures = re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])", summary)
+    check(figures and "](BENCHMARKS.md)" in summary,
+          "README.md: no figures, or no link to BENCHMARKS.md beside them")
+    for figure in figures:
+        check(re.search(token(figure), benchmarks),
+              "README.md: the figure %s is not in BENCHMARKS.md" % figure)
+    for part in benchmarks.split("\n## ")[1:]:
+        target = re.search(r"`make ([\w-]+)`", part)
+        check(target and re.search("^%s:" % re.escape(target.group(1)), makefile, re.M),
+              "BENCHMARKS.md: %s: names no target of the Makefile that measures it" %
+              part.splitlines()[0])
+
+
 # What prints or keeps a message for the user; the text is the first string.
-TELLERS = re.compile(r"\b(?:log_line|log_limited|log_die|session_fail|"
-                     r"session_fail_errno|fail_status)\(")
+TELLERS = re.compile(r"\b(?:log_line|log_limited|outcome_fail|"
+                     r"outcome_fail_status|half_fail|half_fail_errno)\(")
 LEAST = 6       # letters of a piece of a message that is looked for
 
 
@@ -254,13 +278,24 @@ def pieces_of(text, varying):
             if len(re.findall("[a-z]", piece)) >= LEAST]
 
 
+def sources(directory):
+    """Every .c file of the program, relative to the directory."""
+    found = []
+    for place, folders, names in os.walk(directory):
+        folders[:] = [f for f in folders
+                      if f not in ("build", "tests") and f[0] != "."]
+        found += [os.path.relpath(os.path.join(place, name), directory)
+                  for name in names if name.endswith(".c")]
+    return sorted(found)
+
+
 def check_messages(directory, manual):
     section = re.search(r"^\.Sh DIAGNOSTICS\n(.*?)^\.Sh ", manual, re.M | re.S)
     lines = section.group(1).splitlines() if section else []
     told = plain(" ".join(mdoc_text(line) for line in lines))
     said, count = "", 0
-    for name in sorted(os.listdir(directory)):
-        if not name.endswith(".c") or name == "options.c":
+    for name in sources(directory):
+        if os.path.basename(name) == "options.c":
             continue
         code = re.sub(r"/\*.*?\*/", "", read(directory, name), flags=re.S)
         said += "\n" + "\n".join(string_literals(code)).replace("message%s",
@@ -284,10 +319,10 @@ def check_messages(directory, manual):
 
 
 def parse_tables(text):
-    """{title: [(first octet, last or None, what)]} of a comment."""
+    """{title: [(first byte, last or None, what)]} of a comment."""
     tables, rows, entries = {}, [], []
     for line in text.split("*/")[0].splitlines():
-        title = re.match(r" \*\toctets\t(.+)", line)
+        title = re.match(r" \*\tbytes\t(.+)", line)
         row = re.match(r" \*(\t+)(\d+)(-?)(\d*)\t(.+)", line)
         if title:
             rows = tables[title.group(1)] = []
@@ -306,13 +341,13 @@ def constants(text):
         r"^#define (FRAME_\w+)\s+(0x[0-9a-fA-F]+|\d+)\b(?!u)", text, re.M)}
 
 
-# Functions of frame.c by how they begin, how their table's title begins, and
+# Functions of frame.c by how they begin ("" where they use no offsets), how their table's title begins, and
 # the constant that is its length.
 TABLES = (
     ("hello_", "HELLO", "FRAME_GREETING"),
     ("refuse_", "REFUSE", "FRAME_GREETING"),
-    ("challenge_", "CHALLENGE", "FRAME_GREETING"),
-    ("proof_", "PROOF", "FRAME_GREETING"),
+    ("", "sealed HELLO", "FRAME_HELLO_SEALED"),
+    ("", "ANSWER", "FRAME_ANSWER"),
     ("frame_", "header of every frame", "FRAME_HEADER"),
     ("fin_", "payload of FIN", "FRAME_FIN_SIZE"),
     ("status_", "payload of STATUS", "FRAME_STATUS_SIZE"),
@@ -326,20 +361,20 @@ def compare_table(title, rows, length):
     following = 0
     for first, last, what in rows:
         check(first == following,
-              "frame.h: %s: octet %d (%s) does not follow %d" %
+              "frame.h: %s: byte %d (%s) does not follow %d" %
               (title, first, what, following - 1))
         if last is None:
             following = first
             break
-        check(last >= first, "frame.h: %s: octets %d-%d" %
+        check(last >= first, "frame.h: %s: bytes %d-%d" %
               (title, first, last))
         following = last + 1
-    check(following == length, "frame.h: %s: %d octets, but the constant "
+    check(following == length, "frame.h: %s: %d bytes, but the constant "
           "says %d" % (title, following, length))
 
 
 def accesses(body, sizes):
-    """(width, offset) of what a function puts or gets: integers, and octets
+    """(width, offset) of what a function puts or gets: integers, and bytes
     whose number is a constant."""
     for width, offset in re.findall(
             r"\b(?:put|get)(16|32|64)\((?:out|in)(?: \+ (\d+))?[,)]", body):
@@ -356,7 +391,7 @@ def compare_accesses(function, title, rows, body, sizes):
     for width, offset in accesses(body, sizes):
         seen += 1
         check(spans.get(offset) == offset + width - 1,
-              "frame.c: %s: octets %d-%d are no row of %s in frame.h" %
+              "frame.c: %s: bytes %d-%d are no row of %s in frame.h" %
               (function, offset, offset + width - 1, title))
     return seen
 
@@ -373,6 +408,8 @@ def check_frames(header, code):
         if not title or constant not in sizes:
             continue
         compare_table(title, tables[title], sizes[constant])
+        if not prefix:
+            continue
         entry = title + ", entry"
         if entry in tables:
             compare_table(entry, tables[entry],
@@ -386,6 +423,85 @@ def check_frames(header, code):
                 compare_accesses(prefix + verb, entry, tables.get(entry, []),
                                  part, sizes)
             check(seen, "frame.c: %s%s: no offsets found" % (prefix, verb))
+
+
+# --- promises ---------------------------------------------------------------
+
+# A test opens with what the manual promises and it guards:
+#	# promise: EXIT STATUS 3, OPTIONS wait, DIAGNOSTICS
+# EXIT STATUS and OPTIONS with which; other sections by their names alone.
+# A test of the tests' tools, or of what the manual does not speak of, says "none".
+# Which messages are tested is read from the tests themselves: what they quote.
+SECTIONS = ("DESCRIPTION", "REPORT FILES", "SIGNALS", "ENVIRONMENT", "DIAGNOSTICS",
+            "SECURITY CONSIDERATIONS", "EXAMPLES", "CAVEATS", "none")
+# Messages that no test quotes. tests/850-failing-calls.sh makes calls fail at
+# random, and only wants some message.
+UNTESTED = (
+    "no memory for the orders",
+    "cannot take over standard input: REASON",
+    "cannot note what arrived: REASON",
+    "cannot note what was lost: REASON",
+    "cannot get random bytes: REASON",
+    # What a race or a broken peer would have to bring about.
+    "the remote side does not listen any more",
+    "the peer ended the session too early",
+    "the command waits for the terminal, which another program uses",
+)
+
+
+def quoted_in_tests(directory):
+    """What does not vary of all strings in the tests, one a line."""
+    text = ""
+    for place, _, names in os.walk(os.path.join(directory, "tests")):
+        for name in names:
+            if re.match(r"(?!check-|bench|fuzz).*\.(sh|py|c)$", name):
+                text += read(place, name)
+    strings = re.findall(r"'([^'\n]{6,})'|\"((?:[^\"\\\n]|\\.){6,})\"", text)
+    return "\n".join(piece for pair in strings for piece in re.split(
+        r"\\[()|.?+*]|\.\*|\[[^\]]*\][*+]?|[|()^$*+?{}]|%[-0-9.]*[a-z]+|\$\w+",
+        pair[0] or pair[1]))
+
+
+def check_messages_tested(directory, manual):
+    """Some test quotes a good part of each message."""
+    said = quoted_in_tests(directory)
+    section = re.search(r"^\.Sh DIAGNOSTICS\n(.*?)^\.Sh ", manual, re.M | re.S)
+    items = [line[4:] for line in section.group(1).splitlines()
+             if line.startswith(".It ")] if section else []
+    for item in items:
+        pieces = pieces_of(item, r"\b[A-Z]+\b|\.\.\.")
+        found = not pieces
+        for piece in pieces:
+            size = min(len(piece), max(8, min(20, len(piece) * 6 // 10)))
+            found = found or any(piece[i:i + size] in said
+                                 for i in range(len(piece) - size + 1))
+        check(found or item in UNTESTED, "no test of the message: %s" % item)
+        check(not (pieces and found and item in UNTESTED),
+              "tests/check-docs.py: there is a test of: %s" % item)
+    for item in UNTESTED:
+        check(item in items, "tests/check-docs.py: no such message: %s" % item)
+
+
+def check_promises(directory, words, statuses):
+    promised = set()
+    tests = os.path.join(directory, "tests")
+    known = {n for word in words.values() for n in word.names}
+    for name in sorted(os.listdir(tests)):
+        if not re.match(r"\d+-.*\.sh$", name):
+            continue
+        head = "".join(re.findall(r"^#.*\n", read(tests, name), re.M)[:40])
+        found = re.search(r"^# promise: ((?:.*,\n# +)*.*)", head, re.M)
+        check(found, "tests/%s: says no promise of the manual that it guards" % name)
+        for item in re.split(r",\s*(?:#\s*)?", found.group(1)) if found else ():
+            kind, _, what = item.rpartition(" ")
+            promised.add((kind, what) if kind in ("EXIT STATUS", "OPTIONS") else item)
+            check(item in SECTIONS or (kind == "OPTIONS" and what in known) or
+                  (kind == "EXIT STATUS" and what.isdigit() and int(what) in statuses),
+                  "tests/%s: no promise of the manual: %s" % (name, item))
+    for status in statuses:
+        check(("EXIT STATUS", str(status)) in promised, "no test of EXIT STATUS %d" % status)
+    for word in words.values():
+        check(any(("OPTIONS", n) in promised for n in word.names), "no test of OPTIONS " + word.names[0])
 
 
 def main():
@@ -422,7 +538,10 @@ def main():
                                           enum.group(1) if enum else "")}
     compare_statuses("options.h", statuses, numbers)
 
+    check_figures(directory, read(directory, "README.md"))
     check_messages(directory, read(directory, "viamillipede.1"))
+    check_promises(directory, words, statuses)
+    check_messages_tested(directory, read(directory, "viamillipede.1"))
     check_frames(read(directory, "frame.h"), read(directory, "frame.c"))
 
     for problem in problems:

@@ -11,15 +11,15 @@
 # What the suite does not run, some 4 of 100 lines, is of these kinds, and run
 # elsewhere or not at all:
 # - what follows a call that failed (memory, descriptors, pipes, threads, random
-#   octets, polls): the suite makes a few of them fail, tests/long/failing.sh each;
-# - tunnel.c and what ssh.c, session.c and listener.c do for legs that go through
+#   raw, polls): the suite makes a few of them fail, tests/long/failing.sh each;
+# - tunnel.c and what ssh.c, dial.c and listener.c do for legs that go through
 #   ssh, and the way home from there: tests/long/ssh-tunnel.sh, ssh-under-fire.sh;
 # - answers to a peer who breaks rules in ways that need its key or its place in
 #   the handshake (WELCOME from another, a second HELLO, floods): the fuzz targets;
-# - a turn that is waited for, lost or given up in mid-frame (ORDER_SOON, skip):
+# - a turn that is waited for, lost or given up in mid-frame (REASSEMBLY_WAIT, skip):
 #   the fuzz target of the session, tests/simulation.c and luck;
-# - complaints of order_audit and window_audit, which only a fault could make;
-# - systems without eventfd, IPv6 or /proc: tests/86-other-compilers.sh has builds
+# - complaints of reassembly_audit and window_audit, which only a fault could make;
+# - systems without eventfd, IPv6 or /proc: tests/860-other-compilers.sh has builds
 #   for some of them.
 #
 # Environment: TESTS and TEST_SLOW, as tests/other-build.sh has them.
@@ -46,11 +46,16 @@ tests/other-build.sh coverage "-O0 -g --coverage -fprofile-update=atomic \
     -include $PWD/build/coverage.h" gcc || echo "coverage: tests failed, see above"
 
 cd build/coverage
-ls ./*.gcda >/dev/null 2>&1 || {
+# Of each source that was built, beside its object; a folder has its own.
+find . -name '*.gcda' ! -path './build/*' ! -path './tests/*' |
+    sed -e 's,^\./,,' -e 's/gcda$/c/' | sort >measured
+[ -s measured ] || {
 	echo "tests/coverage.sh: nothing was run" >&2
 	exit 1
 }
-gcov ./*.c >gcov.log 2>&1 || {
+while read -r source; do
+	gcov -o "${source%.c}.o" "$source"
+done <measured >gcov.log 2>&1 || {
 	tail -n 20 gcov.log
 	echo "tests/coverage.sh: gcov failed" >&2
 	exit 1
@@ -58,8 +63,8 @@ gcov ./*.c >gcov.log 2>&1 || {
 # A line of gcov's: how often it was run, its number, its text; "#####" is never
 # and "-" is nothing to run.
 rm -f uncovered
-for source in ./*.c; do
-	awk -v name="${source#./}" '
+while read -r source; do
+	awk -v name="$source" '
 	function flush() {
 		if (from)
 			print name ":" from (to > from ? "-" to : "") >>"uncovered"
@@ -76,8 +81,8 @@ for source in ./*.c; do
 	END {
 		flush()
 		printf "%5.1f %% of %4d  %s\n", all ? 100 * run / all : 100, all, name
-	}' "$source.gcov"
-done | tee files
+	}' "${source##*/}.gcov"
+done <measured | tee files
 awk -v least=$LEAST '
 	{ all += $4; run += $1 * $4 / 100 }
 	END {

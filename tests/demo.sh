@@ -60,7 +60,8 @@ choose_tree()
 	_n=0
 	while [ "$_n" -lt 500 ] && [ "$(megabytes "$tree")" -lt 64 ]; do
 		mkdir "$tree/$_n"
-		cp ./*.c ./*.h ./*.o viamillipede "$tree/$_n"
+		tests/copy-sources.sh "$tree/$_n"
+		cp viamillipede "$tree/$_n"
 		_n=$((_n + 1))
 	done
 }
@@ -139,7 +140,7 @@ begin()
 	PIDS="$PIDS $pack"
 	# shellcheck disable=SC2086
 	"$V" tx 127.0.0.1 "$port" tx 127.0.0.1 "$port" tx 127.0.0.1 "$port" \
-	    tx 127.0.0.1 "$port" threads 4 checksum verbose 4 $tx_words \
+	    tx 127.0.0.1 "$port" legs 4 checksum verbose 4 $tx_words \
 	    <"$T/packed" 2>"$T/tx.log" &
 	tx=$!
 	PIDS="$PIDS $tx"
@@ -175,7 +176,7 @@ if ! kernel_resets; then
 	how="$rx_words at rx (ss -K needs root and a kernel that has it)"
 fi
 echo "sender   tar -cf - -C $tree . | viamillipede tx 127.0.0.1 PORT (4 times)" \
-    "threads 4 checksum"
+    "legs 4 checksum"
 echo "receiver viamillipede rx 0 bind 127.0.0.1 | tar -xpf - -C COPY"
 echo "injury   the reset of a leg in mid-transfer, by $how"
 : >"$T/demo.log"

@@ -2,10 +2,13 @@
  * failing: a library to be preloaded (LD_PRELOAD) that makes one chosen call of
  * the program fail, or move less than it was asked to.  See t_failing.py.
  *
- *	FAILING_CALL	name of the call, as "recvmsg"
- *	FAILING_AT	which of those calls, from 1
+ *	FAILING_CALL	name of the call, as "recvmsg"; or of one thing that it is
+ *			asked for, as "setsockopt TCP" or "fcntl F_SETPIPE_SZ"
+ *	FAILING_AT	which of those calls, from 1; 0 = each of them; 2+ = each
+ *			but the first, and so on
  *	FAILING_WITH	the errno (of getaddrinfo and getnameinfo: the code that
- *			they return, with its sign), or "short": one octet is moved
+ *			they return, with its sign), or "short": one byte is moved
+ *			(of "getsockopt TCP_INFO": the system is an old one)
  *	FAILING_NOTE	file to which "failed" is written when that happened
  *
  * Calls count when they come from the program itself, not from libraries that
@@ -22,6 +25,8 @@
 #include <fcntl.h>
 #include <link.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -40,6 +45,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define INFO_OLD	104	/* bytes of struct tcp_info */
+
 /* What glibc calls its own, so that finding others need not allocate. */
 extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);
@@ -47,6 +54,7 @@ extern void *__libc_realloc(void *p, size_t n);
 
 static const char *wanted;	/* before main: NULL = nothing fails */
 static unsigned long at;
+static bool onwards;		/* and each later one */
 static int with;
 static bool cut_short;
 static uintptr_t begin, end;	/* the program's own text */
@@ -80,6 +88,7 @@ prepare(void)
 	cut_short = strcmp(how, "short") == 0;
 	with = cut_short ? 0 : atoi(how);
 	at = strtoul(when, NULL, 10);
+	onwards = when[0] != '\0' && when[strlen(when) - 1] == '+';
 	dl_iterate_phdr(find_program, NULL);
 	note = getenv("FAILING_NOTE");
 	/* The commands that it starts are not tested. */
@@ -108,17 +117,23 @@ now(const char *name, const void *from, bool possible)
 	uintptr_t where = (uintptr_t)from;
 	int error = errno;
 
+	unsigned long before;
+
 	if (wanted == NULL || !possible || where < begin || where >= end ||
-	    strcmp(name, wanted) != 0 || atomic_fetch_add(&count, 1) + 1 != at)
+	    strcmp(name, wanted) != 0)
 		return false;
-	tell();
+	before = atomic_fetch_add(&count, 1);
+	if (at != 0 && before + 1 != at && !(onwards && before + 1 > at))
+		return false;
+	if (before + 1 == at || (at == 0 && before == 0))
+		tell();
 	errno = error;
 	return true;
 }
 
 /*
- * Neither an eventfd nor one octet can be short; an eventfd has few errors; and
- * what makes random octets never asks anybody to come again.
+ * Neither an eventfd nor one byte can be short; an eventfd has few errors; and
+ * what makes random bytes never asks anybody to come again.
  */
 static bool
 can(int fd, size_t n)
@@ -138,11 +153,11 @@ can(int fd, size_t n)
 static size_t
 sum(const struct iovec *iov, size_t n)
 {
-	size_t octets = 0;
+	size_t bytes = 0;
 
 	while (n > 0)
-		octets += iov[--n].iov_len;
-	return octets;
+		bytes += iov[--n].iov_len;
+	return bytes;
 }
 
 static struct iovec
@@ -164,7 +179,7 @@ first(const struct iovec *iov, size_t n)
 /* How a call that is to fail, and is not to be short, does. */
 #define FAIL(value)	do { errno = with; return value; } while (0)
 
-/* Octets */
+/* Bytes */
 
 ssize_t
 read(int fd, void *to, size_t n)
@@ -303,7 +318,8 @@ poll(struct pollfd *p, nfds_t n, int ms)
 int
 socket(int family, int type, int protocol)
 {
-	if (now("socket", HERE, !cut_short))
+	if (now("socket", HERE, !cut_short) ||
+	    (family == AF_INET6 && now("socket INET6", HERE, !cut_short)))
 		FAIL(-1);
 	return REAL(socket)(family, type, protocol);
 }
@@ -346,7 +362,12 @@ listen(int fd, int backlog)
 int
 setsockopt(int fd, int level, int option, const void *value, socklen_t n)
 {
-	if (now("setsockopt", HERE, !cut_short))
+	if (now("setsockopt", HERE, !cut_short) ||
+	    (level == IPPROTO_TCP && now("setsockopt TCP", HERE, !cut_short)) ||
+	    (level == IPPROTO_TCP && option == TCP_CONGESTION &&
+	    now("setsockopt TCP_CONGESTION", HERE, !cut_short)) ||
+	    (level == IPPROTO_IPV6 && now("setsockopt IPV6", HERE, !cut_short)) ||
+	    (level == SOL_SOCKET && now("setsockopt SOCKET", HERE, !cut_short)))
 		FAIL(-1);
 	return REAL(setsockopt)(fd, level, option, value, n);
 }
@@ -354,8 +375,16 @@ setsockopt(int fd, int level, int option, const void *value, socklen_t n)
 int
 getsockopt(int fd, int level, int option, void *value, socklen_t *n)
 {
-	if (now("getsockopt", HERE, !cut_short))
+	if (now("getsockopt", HERE, !cut_short) ||
+	    (level == IPPROTO_TCP && now("getsockopt TCP", HERE, !cut_short)))
 		FAIL(-1);
+	if (level == IPPROTO_TCP && option == TCP_INFO &&
+	    now("getsockopt TCP_INFO", HERE, true)) {
+		if (!cut_short)
+			FAIL(-1);
+		/* Linux 2.6's. */
+		*n = *n < INFO_OLD ? *n : INFO_OLD;
+	}
 	return REAL(getsockopt)(fd, level, option, value, n);
 }
 
@@ -416,12 +445,45 @@ eventfd(unsigned start, int flags)
 	return ((function *)dlsym(RTLD_NEXT, "eventfd"))(start, flags);
 }
 
+ssize_t
+getrandom(void *to, size_t n, unsigned flags)
+{
+	if (now("getrandom", HERE, !cut_short))
+		FAIL(-1);
+	return syscall(SYS_getrandom, to, n, flags);
+}
+
+int
+prctl(int option, ...)
+{
+	unsigned long argument[4];
+	va_list ap;
+	size_t i;
+
+	va_start(ap, option);
+	for (i = 0; i < 4; i++)
+		argument[i] = va_arg(ap, unsigned long);
+	va_end(ap);
+	if (now("prctl", HERE, !cut_short))
+		FAIL(-1);
+	return (int)syscall(SYS_prctl, (long)option, argument[0], argument[1], argument[2],
+	    argument[3]);
+}
+
 int
 pipe(int fd[2])
 {
 	if (now("pipe", HERE, !cut_short))
 		FAIL(-1);
 	return REAL(pipe)(fd);
+}
+
+pid_t
+fork(void)
+{
+	if (now("fork", HERE, !cut_short))
+		FAIL(-1);
+	return REAL(fork)();
 }
 
 int
@@ -476,7 +538,8 @@ fcntl(int fd, int command, ...)
 	va_start(ap, command);
 	argument = va_arg(ap, void *);
 	va_end(ap);
-	if (now("fcntl", HERE, !cut_short))
+	if (now("fcntl", HERE, !cut_short) ||
+	    (command == F_SETPIPE_SZ && now("fcntl F_SETPIPE_SZ", HERE, !cut_short)))
 		FAIL(-1);
 	return REAL(fcntl)(fd, command, argument);
 }

@@ -1,5 +1,5 @@
 /*
- * What the fuzz targets share: the octets of an input, taken one after the
+ * What the fuzz targets share: the bytes of an input, taken one after the
  * other, and MUST, which ends the process at the first condition that does not
  * hold.  An input that is used up gives zeros for ever.
  *
@@ -49,7 +49,7 @@ fuzz_more(const struct fuzz_input *in)
 }
 
 static inline uint8_t
-fuzz_octet(struct fuzz_input *in)
+fuzz_byte(struct fuzz_input *in)
 {
 	if (in->size == 0)
 		return 0;
@@ -57,7 +57,7 @@ fuzz_octet(struct fuzz_input *in)
 	return *in->data++;
 }
 
-/* n octets of it, padded with zeros. */
+/* n bytes of it, padded with zeros. */
 static inline void
 fuzz_take(struct fuzz_input *in, uint8_t *to, size_t n)
 {
@@ -71,12 +71,12 @@ fuzz_take(struct fuzz_input *in, uint8_t *to, size_t n)
 }
 
 static inline uint64_t
-fuzz_number(struct fuzz_input *in, unsigned octets)
+fuzz_number(struct fuzz_input *in, unsigned bytes)
 {
 	uint64_t v = 0;
 
-	while (octets-- > 0)
-		v = v << 8 | fuzz_octet(in);
+	while (bytes-- > 0)
+		v = v << 8 | fuzz_byte(in);
 	return v;
 }
 

@@ -11,6 +11,7 @@
 #define ioctl		world_ioctl
 #define nanosleep	world_nanosleep
 #define pipe(fd)	world_pipe(fd)
+#define child_pipe(fd)	world_pipe(fd)
 #define poll		world_poll
 #define read		world_read
 #define recv		world_recv

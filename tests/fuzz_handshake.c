@@ -1,22 +1,24 @@
 /*
  * Fuzz target: the handshake, on both sides.
  *
- * Octet 0 says which side this is; the rest are acts, each an octet that says
+ * Byte 0 says which side this is; the rest are acts, each a byte that says
  * which and arguments.  The listener's side is listener.c with all who call it,
- * session_admit, and the threads of the legs that connections are handed to;
+ * admit_hello, and the threads of the legs that connections are handed to;
  * the caller's side is the threads of legs that dial, whose calls are answered
  * with what the input says.  Threads are the product's own functions; while
- * one sleeps or waits for octets the next acts happen, so that legs greet at
+ * one sleeps or waits for bytes the next acts happen, so that legs greet at
  * the same time in every order.
  *
- * Greetings, also those with which a key is proven, are made from a good one:
- * the input says in which octets it differs and whether the check is put right
- * afterwards.
+ * Greetings are made from a good one: the input says in which bytes it differs and
+ * whether the check is put right afterwards; with a key whether it differs before it
+ * is sealed, as if the peer did so, or after that, as if somebody between did.
  *
  * What must hold: a connection is admitted, or a leg goes up, only by greetings
- * that are good by a second opinion (below), with a key only by a proof of it;
+ * that are good by a second opinion (below), with a key only if they were sealed
+ * with it, and a connection is admitted only by a right CONFIRM; until then nothing
+ * of the session has changed;
  * each refusal says a reason that its reader can decode; with a key no refusal
- * without a proof ends a session that stands; every descriptor is closed once;
+ * in clear ends a session that stands; every descriptor is closed once;
  * when all is over no leg is counted as up, busy or dialling, or has a key.
  */
 #include <errno.h>
@@ -24,25 +26,35 @@
 #include "fuzz.h"
 #include "fuzz_world.h"
 
-#include "../auth.h"
-#include "../crc32c.h"
+#include "../admit.h"
+#include "../crypto/chacha20poly1305.h"
+#include "../crypto/crc32c.h"
+#include "../handshake.h"
+#include "../leg.h"
 #include "../options.h"
+#include "../outcome.h"
 #include "../rx.h"
 #include "../session.h"
 #include "../tx.h"
-#include "../worker.h"
 #include "fuzz_inside.h"
 
 #define DEPTH		6		/* threads within one another's sleep */
 #define ACTS		400
 #define CALLER_LEGS	4
-#define CALL_SIZE	1024		/* octets that can be on their way */
+#define CALL_SIZE	1024		/* bytes that can be on their way */
 #define CROWD		24
 
 /* A connection of ours, by its index in world.conn. */
 struct call {
 	uint8_t said[3 * FRAME_GREETING];	/* by us, first of all */
 	size_t have;
+	/* With a key: */
+	struct handshake *shake;	/* our side of it */
+	struct channel_pair *keys;	/* after ANSWER */
+	uint8_t plain[FRAME_GREETING];	/* our greeting before it was sealed */
+	uint8_t theirs[FRAME_GREETING];	/* what their greeting holds */
+	bool sealed;			/* ours was said as it was sealed */
+	bool confirmed;			/* and so was CONFIRM, if we call */
 };
 
 static struct session session;
@@ -59,6 +71,7 @@ static uint8_t bound[FRAME_ID];
 static uint8_t dial_plan;
 static bool keyed;
 static bool stood, ended, proven_refusal;	/* see audit_end */
+static bool confirmed;			/* any CONFIRM of ours was right */
 
 static void act(void);
 static void finish(void);
@@ -67,10 +80,10 @@ static void renew(unsigned n);
 /* Greetings */
 
 static void
-put(uint8_t *p, uint64_t v, unsigned octets)
+put(uint8_t *p, uint64_t v, unsigned bytes)
 {
-	while (octets-- > 0) {
-		p[octets] = (uint8_t)v;
+	while (bytes-- > 0) {
+		p[bytes] = (uint8_t)v;
 		v >>= 8;
 	}
 }
@@ -81,19 +94,48 @@ put_check(uint8_t greeting[FRAME_GREETING])
 	put(greeting + 124, crc32c(0, greeting, 124), 4);
 }
 
-/* The input's changes: how many, then each an offset and a value. */
+/* The input's changes: an offset and a value each. */
 static void
-change(uint8_t greeting[FRAME_GREETING])
+change_some(uint8_t *greeting, size_t size, unsigned n)
 {
-	uint8_t n = fuzz_octet(&input), at;
-	bool repair = (n & 0x80) == 0;
+	uint8_t at;
 
-	for (n &= 7; n > 0; n--) {
-		at = fuzz_octet(&input) % FRAME_GREETING;
-		greeting[at] = fuzz_octet(&input);
+	for (; n > 0; n--) {
+		at = fuzz_byte(&input);
+		greeting[at % size] = fuzz_byte(&input);
 	}
-	if (repair)
+}
+
+static void
+change(uint8_t greeting[FRAME_GREETING], uint8_t how)
+{
+	change_some(greeting, FRAME_GREETING, how & 7);
+	if ((how & 0x80) == 0)
 		put_check(greeting);
+}
+
+static struct call *
+call_of(int fd)
+{
+	return &call[fd - WORLD_FIRST];
+}
+
+static struct handshake *
+fresh(struct call *c)
+{
+	if (c->shake == NULL)
+		c->shake = handshake_new();
+	MUST(c->shake != NULL && key_psk(&session.key, c->shake->psk));
+	memset(c->shake->once, 0x41 + (int)(c - call), sizeof(c->shake->once));
+	return c->shake;
+}
+
+static void
+forget_call(struct call *c)
+{
+	handshake_free(c->shake);
+	channel_pair_free(c->keys);
+	memset(c, 0, sizeof(*c));
 }
 
 /* One of three sessions. */
@@ -114,22 +156,23 @@ make_hello(struct hello *h, uint8_t which)
 		memcpy(h->instance, session.instance, FRAME_ID);
 	h->leg = which >> 3 & 3;
 	h->path = which >> 5 & 3;
-	h->incarnation = 1 + fuzz_octet(&input) % 16;
-	h->required = ((which & 0x80) != 0 ? FEATURE_CHECKSUM : 0) | (keyed ? FEATURE_KEY : 0);
+	h->incarnation = 1 + fuzz_byte(&input) % 16;
+	h->required = (which & 0x80) != 0 ? FEATURE_CHECKSUM : 0;
 	h->known = FEATURES_KNOWN;
 	memcpy(h->phrase, options.phrase, 4);
 	h->window = 4u << 20;
 	h->frame = 1u << 20;
 	h->heartbeat_ms = 10000;
 	h->timeout_ms = 60000;
+	h->linger_ms = 30000;
 }
 
 static uint64_t
-get(const uint8_t *p, unsigned octets)
+get(const uint8_t *p, unsigned bytes)
 {
 	uint64_t v = 0;
 
-	while (octets-- > 0)
+	while (bytes-- > 0)
 		v = v << 8 | *p++;
 	return v;
 }
@@ -138,53 +181,30 @@ get(const uint8_t *p, unsigned octets)
 static bool
 good_greeting(const uint8_t g[FRAME_GREETING], const char *magic)
 {
-	static const uint8_t zero[16];
-
 	return memcmp(g, magic, 4) == 0 && g[4] == FRAME_VERSION && get(g + 6, 2) == 128 &&
 	    g[5] == (session.sender ? ROLE_RECEIVER : ROLE_SENDER) &&
-	    get(g + 40, 2) < FRAME_LEGS && get(g + 42, 2) < FRAME_PATHS &&
-	    get(g + 44, 4) > 0 && (get(g + 48, 4) & ~get(g + 52, 4)) == 0 &&
-	    get(g + 60, 8) >= 1u << 20 && get(g + 60, 8) <= (uint64_t)64 << 30 &&
-	    get(g + 68, 4) >= 4096 && get(g + 68, 4) <= FRAME_DATA_MAX &&
-	    get(g + 72, 4) >= 1000 && get(g + 72, 4) <= 3600 * 1000 &&
-	    get(g + 76, 8) <= (uint64_t)1 << 50 && memcmp(g + 108, zero, 16) == 0 &&
+	    get(g + 24, 8) == 0 && get(g + 32, 8) == 0 &&
+	    get(g + 56, 2) < FRAME_LEGS && get(g + 58, 2) < FRAME_PATHS &&
+	    get(g + 60, 4) > 0 && (get(g + 64, 4) & ~get(g + 68, 4)) == 0 &&
+	    get(g + 76, 8) >= 1u << 20 && get(g + 76, 8) <= (uint64_t)64 << 30 &&
+	    get(g + 84, 4) >= 4096 && get(g + 84, 4) <= FRAME_DATA_MAX &&
+	    get(g + 88, 4) >= 1000 && get(g + 88, 4) <= 3600 * 1000 &&
+	    get(g + 92, 8) <= (uint64_t)1 << 50 && get(g + 100, 8) <= (uint64_t)1 << 50 &&
+	    (g[5] == ROLE_RECEIVER || (get(g + 108, 8) == 0 && get(g + 116, 8) == 0)) &&
 	    get(g + 124, 4) == crc32c(0, g, 124);
 }
 
-/* With a key: what the one who has it would say on this connection now. */
-static void
-make_proof(uint8_t greeting[FRAME_GREETING], int fd)
+/* What we said, and they did, as it is without a key. */
+static const uint8_t *
+ours(int fd)
 {
-	const uint8_t *theirs = world_at(fd)->said, *ours = call[fd - WORLD_FIRST].said;
-	struct auth_talk talk;
-	struct proof proof;
-
-	auth_talk_init(&talk);
-	auth_talk_add(&talk, session.caller ? theirs : ours);
-	auth_talk_add(&talk, session.caller ? ours : theirs);
-	if (session.caller) {
-		auth_talk_add(&talk, theirs + FRAME_GREETING);
-		auth_talk_add(&talk, ours + FRAME_GREETING);
-	}
-	memcpy(proof.session, (session.caller ? theirs : ours) + 8, FRAME_ID);
-	MUST(auth_prove(&session.auth, &talk, session.caller ? AUTH_LISTENER : AUTH_CALLER,
-	    proof.hmac));
-	proof_encode(&proof, greeting);
+	return keyed ? call_of(fd)->plain : call_of(fd)->said;
 }
 
-static bool
-said_proof(int fd, size_t at)
+static const uint8_t *
+theirs(int fd)
 {
-	const struct call *c = &call[fd - WORLD_FIRST];
-	uint8_t greeting[FRAME_GREETING];
-	struct proof right, said;
-
-	if (c->have < at + FRAME_GREETING)
-		return false;
-	make_proof(greeting, fd);
-	MUST(proof_decode(&right, greeting) == NULL);
-	return proof_decode(&said, c->said + at) == NULL &&
-	    memcmp(right.hmac, said.hmac, FRAME_PROOF) == 0;
+	return keyed ? call_of(fd)->theirs : world_at(fd)->said;
 }
 
 static bool
@@ -192,96 +212,69 @@ good_hello(const uint8_t g[FRAME_GREETING])
 {
 	static const uint8_t none[FRAME_ID];
 
-	return good_greeting(g, "VMhe") && ((get(g + 48, 4) & FEATURE_KEY) != 0) == keyed &&
-	    memcmp(g + 56, options.phrase, 4) == 0 &&
-	    (get(g + 48, 4) & ~(uint64_t)FEATURES_KNOWN) == 0 && get(g + 84, 8) == 0 &&
-	    (memcmp(g + 24, none, FRAME_ID) == 0 ||
-	    memcmp(g + 24, session.instance, FRAME_ID) == 0);
+	return good_greeting(g, "VMhe") && memcmp(g + 72, options.phrase, 4) == 0 &&
+	    (get(g + 64, 4) & ~(uint64_t)FEATURES_KNOWN) == 0 &&
+	    (memcmp(g + 40, none, FRAME_ID) == 0 ||
+	    memcmp(g + 40, session.instance, FRAME_ID) == 0);
 }
 
-/* All that a leg of the listener's needs. */
+/* A HELLO that the listener may welcome; and all that a leg of it needs. */
+static bool
+good_call(int fd)
+{
+	const struct call *c = call_of(fd);
+
+	return c->have >= FRAME_GREETING && good_hello(ours(fd)) && (!keyed || c->sealed);
+}
+
 static bool
 good_caller(int fd)
 {
-	const struct call *c = &call[fd - WORLD_FIRST];
-
-	return c->have >= FRAME_GREETING && good_hello(c->said) &&
-	    (!keyed || said_proof(fd, FRAME_GREETING));
+	return good_call(fd) && (!keyed || call_of(fd)->confirmed);
 }
 
 /* A WELCOME to the HELLO that was said on that connection. */
-static const uint8_t *
-welcome_of(int fd)
-{
-	return call[fd - WORLD_FIRST].said + (keyed ? FRAME_GREETING : 0);
-}
-
 static bool
 good_welcome(int fd)
 {
-	const uint8_t *g = welcome_of(fd), *hello = world_at(fd)->said;
+	const uint8_t *g = ours(fd), *hello = theirs(fd);
 
-	return good_greeting(g, "VMwe") && ((get(g + 48, 4) & FEATURE_KEY) != 0) == keyed &&
-	    (!keyed || said_proof(fd, 2 * FRAME_GREETING)) && memcmp(g + 8, hello + 8, FRAME_ID) == 0 &&
-	    memcmp(g + 40, hello + 40, 2) == 0 && memcmp(g + 44, hello + 44, 4) == 0;
+	return good_greeting(g, "VMwe") && (!keyed || call_of(fd)->sealed) &&
+	    memcmp(g + 8, hello + 8, FRAME_ID) == 0 && memcmp(g + 56, hello + 56, 2) == 0 &&
+	    memcmp(g + 60, hello + 60, 4) == 0;
 }
 
 /* What the product says */
-
-static struct call *
-call_of(int fd)
-{
-	return &call[fd - WORLD_FIRST];
-}
 
 /* The listener's answer is whole: it must be one that a caller can use. */
 static void
 judge_answer(const uint8_t answer[FRAME_GREETING], int fd)
 {
-	const struct call *c = call_of(fd);
+	const uint8_t *hello = ours(fd);
 	struct refuse refuse;
 	struct hello welcome;
 
-	/* A sender before the first octet may have made room for another, and that for it. */
-	if (memcmp(c->said + 8, bound, FRAME_ID) != 0)
+	/* A sender before the first byte may have made room for another, and that for it. */
+	if (memcmp(hello + 8, bound, FRAME_ID) != 0)
 		memset(bound, 0, sizeof(bound));
 	switch (greeting_kind(answer)) {
 	case GREETING_WELCOME:
 		MUST_FIND_NOTHING(hello_decode(&welcome, answer));
-		MUST(good_caller(fd));
-		MUST(memcmp(welcome.session, c->said + 8, FRAME_ID) == 0);
+		MUST(good_call(fd));
+		MUST(memcmp(welcome.session, hello + 8, FRAME_ID) == 0);
 		MUST(memcmp(welcome.instance, session.instance, FRAME_ID) == 0);
 		MUST(welcome.role == (session.sender ? ROLE_SENDER : ROLE_RECEIVER));
-		MUST(((welcome.required & FEATURE_KEY) != 0) == keyed);
 		MUST(welcome.window <= options.window_bytes);
 		break;
 	case GREETING_REFUSE:
-		MUST(c->have >= FRAME_GREETING);
+		MUST(call_of(fd)->have >= FRAME_GREETING);
 		MUST_FIND_NOTHING(refuse_decode(&refuse, answer));
 		MUST(refuse.reason == REFUSE_VERSION ||
-		    memcmp(refuse.session, c->said + 8, FRAME_ID) == 0);
+		    memcmp(refuse.session, call_of(fd)->said + 8, FRAME_ID) == 0);
 		break;
 	default:
 		MUST(greeting_kind(answer) == GREETING_WELCOME);
 	}
-}
-
-/* The listener's proof: its words are those of one who has the key. */
-static void
-judge_proof(int fd)
-{
-	const uint8_t *theirs = world_at(fd)->said;
-	struct auth_talk talk;
-	struct proof proof;
-
-	MUST(keyed && said_proof(fd, FRAME_GREETING));
-	auth_talk_init(&talk);
-	auth_talk_add(&talk, call_of(fd)->said);
-	auth_talk_add(&talk, theirs);
-	auth_talk_add(&talk, call_of(fd)->said + FRAME_GREETING);
-	auth_talk_add(&talk, theirs + FRAME_GREETING);
-	MUST_FIND_NOTHING(proof_decode(&proof, theirs + 2 * FRAME_GREETING));
-	MUST(auth_proven(&session.auth, &talk, AUTH_LISTENER, proof.hmac));
 }
 
 /* The caller's HELLO is whole. */
@@ -298,93 +291,182 @@ judge_hello(const uint8_t greeting[FRAME_GREETING])
 
 /* What we say, and what of it are greetings. */
 static void
-say(int fd, const uint8_t *octets, size_t n)
+say(int fd, const uint8_t *bytes, size_t n)
 {
 	struct call *c = call_of(fd);
 	size_t before = c->have;
 	size_t first = sizeof(c->said) - c->have < n ? sizeof(c->said) - c->have : n;
 
-	if (!world_push(fd, octets, n))
+	if (!world_push(fd, bytes, n))
 		return;
-	memcpy(c->said + c->have, octets, first);
+	memcpy(c->said + c->have, bytes, first);
 	c->have += first;
 	if (!session.caller && before < FRAME_GREETING && c->have >= FRAME_GREETING)
-		renew((unsigned)get(c->said + 40, 2));
+		renew((unsigned)get(ours(fd) + 56, 2));
 }
 
 static void
 say_raw(int fd)
 {
-	uint8_t octets[256];
-	size_t n = fuzz_octet(&input);
+	uint8_t bytes[256];
+	size_t n = fuzz_byte(&input);
 
-	fuzz_take(&input, octets, n);
-	say(fd, octets, n);
+	fuzz_take(&input, bytes, n);
+	say(fd, bytes, n);
+}
+
+/* Our HELLO, of these bytes: sealed, if there is a key. */
+static void
+say_hello(int fd, uint8_t greeting[FRAME_GREETING])
+{
+	struct call *c = call_of(fd);
+	uint8_t bytes[FRAME_HELLO_SEALED] = { 0 }, right[FRAME_HELLO_SEALED];
+	uint8_t how = fuzz_byte(&input);
+	struct noise_setup setup = {
+		.level = chacha20poly1305_best(), .initiator = true, .prologue = bytes,
+		.prologue_bytes = FRAME_CLEAR
+	};
+	struct hello hello;
+
+	/* Only the first one may be taken for one. */
+	if (keyed && c->have > 0) {
+		say_raw(fd);
+		return;
+	}
+	if (keyed == ((how & 0x70) == 0x70)) {
+		change(greeting, how);
+		if (!keyed && (how & 8) != 0)
+			greeting_seal(greeting);
+		say(fd, greeting, FRAME_GREETING);
+		return;
+	}
+	if ((how & 0x80) == 0)
+		change(greeting, how);
+	memcpy(bytes, greeting, FRAME_CLEAR);
+	greeting_seal(bytes);
+	if (!keyed) {
+		say(fd, bytes, sizeof(bytes));
+		return;
+	}
+	setup.psk = fresh(c)->psk;
+	setup.secret = c->shake->once;
+	noise_start(&c->shake->noise, &setup);
+	MUST(noise_write(&c->shake->noise, bytes + FRAME_CLEAR, greeting + FRAME_CLEAR,
+	    FRAME_GREETING - 4 - FRAME_CLEAR));
+	c->shake->known = hello_decode(&hello, greeting) == NULL ? hello.known : 0;
+	/* The length is not sealed. */
+	memcpy(c->plain, greeting, FRAME_GREETING);
+	put(c->plain + 6, FRAME_GREETING, 2);
+	put_check(c->plain);
+	memcpy(right, bytes, sizeof(bytes));
+	if ((how & 0x80) != 0)
+		change_some(bytes, sizeof(bytes), how & 7);
+	c->sealed = memcmp(right, bytes, sizeof(bytes)) == 0;
+	say(fd, bytes, sizeof(bytes));
+}
+
+/* Our CONFIRM: right, with changes, or of another type. */
+static void
+say_confirm(int fd)
+{
+	struct call *c = call_of(fd);
+	uint8_t bytes[FRAME_HEAD_SEALED], right[FRAME_HEAD_SEALED], how = fuzz_byte(&input);
+	struct frame frame = { .type = (how & 8) != 0 ? FRAME_BYE : FRAME_CONFIRM };
+
+	if ((how & 0x70) == 0x70)
+		return;
+	MUST(inside_seal(&c->keys->send, &frame, NULL, bytes) == sizeof(bytes));
+	memcpy(right, bytes, sizeof(bytes));
+	if ((how & 0x80) != 0)
+		change_some(bytes, sizeof(bytes), how & 7);
+	c->confirmed = c->have == FRAME_HELLO_SEALED && frame.type == FRAME_CONFIRM &&
+	    memcmp(right, bytes, sizeof(bytes)) == 0;
+	confirmed = confirmed || c->confirmed;
+	say(fd, bytes, sizeof(bytes));
+}
+
+/*
+ * A second opinion on which answers may end a session if they are proven: a refusal of this
+ * session, except that of a stale incarnation; and whatever is of another version.
+ */
+static bool
+may_end(const uint8_t g[FRAME_GREETING])
+{
+	static const char magic[][5] = { "VMhe", "VMwe", "VMno", "VMan" };
+	unsigned i = 0;
+
+	while (i < 4 && memcmp(g, magic[i], 4) != 0)
+		i++;
+	if (i == 4 || g[4] != FRAME_VERSION)
+		return i < 4;
+	return i == 2 && get(g + 6, 2) == FRAME_GREETING && g[5] >= REFUSE_PHRASE &&
+	    g[5] <= REFUSE_NAME && g[5] != REFUSE_STALE &&
+	    memcmp(g + 8, session.id, FRAME_ID) == 0;
+}
+
+/* The answer of us who listen, of these bytes: sealed, if there is a key. */
+static void
+say_answer(int fd, uint8_t greeting[FRAME_GREETING])
+{
+	struct call *c = call_of(fd);
+	uint8_t bytes[FRAME_ANSWER], right[FRAME_ANSWER], how = fuzz_byte(&input);
+
+	if (keyed && c->have > 0) {
+		say_raw(fd);
+		return;
+	}
+	if (!keyed || (how & 0x70) == 0x70 ||
+	    !handshake_hear(fresh(c), world_at(fd)->said, c->theirs)) {
+		change(greeting, how);
+		say(fd, greeting, FRAME_GREETING);
+		return;
+	}
+	if ((how & 0x80) == 0)
+		change(greeting, how);
+	MUST(handshake_answer(c->shake, greeting, bytes));
+	memcpy(c->plain, greeting, FRAME_GREETING);
+	put_check(c->plain);
+	memcpy(right, bytes, sizeof(bytes));
+	if ((how & 0x80) != 0)
+		change_some(bytes, sizeof(bytes), how & 7);
+	c->sealed = memcmp(right, bytes, sizeof(bytes)) == 0;
+	proven_refusal = proven_refusal || (c->sealed && may_end(greeting));
+	say(fd, bytes, sizeof(bytes));
 }
 
 static void
 say_refuse(int fd)
 {
-	struct refuse r = { .reason = (enum refusal)(1 + fuzz_octet(&input) % 8) };
+	struct refuse r = { .reason = (enum refusal)(1 + fuzz_byte(&input) % REFUSE_NAME) };
 	uint8_t greeting[FRAME_GREETING];
 
 	memcpy(r.session, session.id, FRAME_ID);
 	snprintf(r.text, sizeof(r.text), "no");
 	refuse_encode(&r, greeting);
-	change(greeting);
-	say(fd, greeting, FRAME_GREETING);
+	say_answer(fd, greeting);
 }
 
 static void
 say_welcome(int fd)
 {
-	const uint8_t *hello = world_at(fd)->said;
-	uint8_t greeting[FRAME_GREETING], which = fuzz_octet(&input);
+	uint8_t greeting[FRAME_GREETING], which = fuzz_byte(&input);
 
-	memcpy(greeting, hello, FRAME_GREETING);
+	memcpy(greeting, theirs(fd), FRAME_GREETING);
 	memcpy(greeting, "VMwe", 4);
 	greeting[5] = session.sender ? ROLE_RECEIVER : ROLE_SENDER;
 	/* One of two listeners, and of two opinions on checks. */
-	memset(greeting + 24, (which & 1) != 0 ? 0xb1 : 0xb0, FRAME_ID);
+	memset(greeting + 40, (which & 1) != 0 ? 0xb1 : 0xb0, FRAME_ID);
 	if ((which & 2) != 0)
-		greeting[51] ^= FEATURE_CHECKSUM;
-	change(greeting);
-	say(fd, greeting, FRAME_GREETING);
+		greeting[67] ^= FEATURE_CHECKSUM;
+	say_answer(fd, greeting);
 }
 
-static void
-say_challenge(int fd)
-{
-	struct challenge challenge;
-	uint8_t greeting[FRAME_GREETING];
-
-	memcpy(challenge.session, world_at(fd)->said + 8, FRAME_ID);
-	memset(challenge.nonce, 0xc0, FRAME_NONCE);
-	challenge_encode(&challenge, greeting);
-	change(greeting);
-	say(fd, greeting, FRAME_GREETING);
-}
-
-/* Two bits say whether there is one at all, and one that is as it should be. */
-static void
-say_proof(int fd, unsigned how)
-{
-	uint8_t greeting[FRAME_GREETING];
-
-	if (how == 3)
-		return;
-	make_proof(greeting, fd);
-	if (how == 2)
-		change(greeting);
-	say(fd, greeting, FRAME_GREETING);
-}
-
-/* How the other end of a call to us behaves: one octet of the input. */
+/* How the other end of a call to us behaves: one byte of the input. */
 static void
 manner(int fd)
 {
 	struct world_conn *c = world_at(fd);
-	uint8_t how = fuzz_octet(&input);
+	uint8_t how = fuzz_byte(&input);
 
 	c->piece = how & 7;
 	c->hold = (how & 8) != 0 ? how >> 4 : 0;
@@ -394,19 +476,14 @@ manner(int fd)
 		c->error = ECONNRESET;
 }
 
-/* The caller has said HELLO, or its proof: what is the answer? */
+/* The caller has said HELLO: what is the answer? */
 static void
-answer(int fd, uint8_t plan, bool proven)
+answer(int fd, uint8_t plan)
 {
-	size_t before = call_of(fd)->have;
-
 	switch (plan & 3) {
 	case 0:
 	case 1:
-		if (keyed && !proven)
-			say_challenge(fd);
-		else
-			say_welcome(fd);
+		say_welcome(fd);
 		break;
 	case 2:
 		say_refuse(fd);
@@ -415,48 +492,60 @@ answer(int fd, uint8_t plan, bool proven)
 		say_raw(fd);
 		break;
 	}
-	if (proven && before == FRAME_GREETING && call_of(fd)->have == 2 * FRAME_GREETING) {
-		say_proof(fd, plan >> 4 & 3);
-		if ((plan & 3) == 2 && said_proof(fd, 2 * FRAME_GREETING))
-			proven_refusal = true;
-	}
 	manner(fd);
 }
 
-/* One more greeting of the product's is whole, its n'th. */
+/* Our listener's answer is whole. */
 static void
-greeted(int fd, unsigned n)
+answered_us(int fd)
 {
-	const uint8_t *octets = world_at(fd)->said + n * FRAME_GREETING;
+	const uint8_t *bytes = world_at(fd)->said;
+	struct call *c = call_of(fd);
+	struct handshake kept;
 
-	if (session.caller) {
-		if (n == 0)
-			judge_hello(octets);
-		else
-			MUST(greeting_kind(octets) == GREETING_PROOF);
-		if (n == 1)
-			answer(fd, fuzz_octet(&input), true);
-		else if ((dial_plan & 0x80) == 0)
-			answer(fd, dial_plan, false);
-	} else if (n == 0 && keyed && greeting_kind(octets) == GREETING_CHALLENGE) {
-		MUST(memcmp(call_of(fd)->said, "VMhe", 4) == 0);
-		say_proof(fd, fuzz_octet(&input) & 3);
-	} else if (n == 2)
-		judge_proof(fd);
-	else
-		judge_answer(octets, fd);
+	if (greeting_kind(bytes) != GREETING_ANSWER) {
+		MUST(!keyed || greeting_kind(bytes) == GREETING_REFUSE);
+		judge_answer(bytes, fd);
+		return;
+	}
+	MUST(keyed && c->sealed);
+	kept = *c->shake;
+	MUST(handshake_heard(&kept, bytes, c->theirs));
+	judge_answer(c->theirs, fd);
+	if (greeting_kind(c->theirs) != GREETING_WELCOME)
+		return;
+	c->keys = channel_pair_new();
+	MUST(c->keys != NULL);
+	handshake_channels(&kept, c->keys);
+	say_confirm(fd);
+}
+
+/* The first greeting of the product's is whole. */
+static void
+greeted(int fd)
+{
+	struct call *c = call_of(fd);
+
+	if (!session.caller) {
+		answered_us(fd);
+		return;
+	}
+	if (keyed)
+		MUST(handshake_hear(fresh(c), world_at(fd)->said, c->theirs));
+	judge_hello(theirs(fd));
+	if ((dial_plan & 0x80) == 0)
+		answer(fd, dial_plan);
 }
 
 static void
-sent(int fd, const uint8_t *octets, size_t n)
+sent(int fd, const uint8_t *bytes, size_t n)
 {
 	uint64_t now = world_at(fd)->sent;
-	unsigned i, most = !keyed ? 1 : session.caller ? 2 : 3;
+	size_t size = greeting_length(world_at(fd)->said, (size_t)now);
 
-	(void)octets;
-	for (i = 0; i < most; i++)
-		if (now - n < (i + 1) * FRAME_GREETING && now >= (i + 1) * FRAME_GREETING)
-			greeted(fd, i);
+	(void)bytes;
+	if (now - n < size && now >= size)
+		greeted(fd);
 }
 
 /* What must hold whenever somebody sleeps */
@@ -465,7 +554,7 @@ sent(int fd, const uint8_t *octets, size_t n)
 static void
 audit_pending(unsigned n)
 {
-	int fd = session.leg[n]->pending_fd;
+	int fd = session.leg[n]->handed.fd;
 	uint32_t incarnation;
 
 	if (memcmp(bound, session.id, FRAME_ID) != 0) {
@@ -474,7 +563,7 @@ audit_pending(unsigned n)
 	}
 	if (fd == -1 || fd == taken[n])
 		return;
-	incarnation = (uint32_t)get(call_of(fd)->said + 44, 4);
+	incarnation = (uint32_t)get(ours(fd) + 60, 4);
 	MUST(incarnation > newest[n]);
 	newest[n] = incarnation;
 	taken[n] = fd;
@@ -484,15 +573,15 @@ audit_pending(unsigned n)
 static void
 audit_end(void)
 {
-	if (keyed && stood && session.verdict == VERDICT_FAILED)
+	if (keyed && stood && session.direction.outcome == OUTCOME_FAILED)
 		MUST(ended || proven_refusal);
-	stood = session.bound && session.verdict == VERDICT_NONE;
+	stood = session.bound && session.direction.outcome == OUTCOME_NONE;
 }
 
 static void
 audit(void)
 {
-	const struct call *c;
+	const uint8_t *g;
 	const struct leg *leg;
 	unsigned i, up = 0;
 
@@ -504,19 +593,20 @@ audit(void)
 			continue;
 		up++;
 		MUST(leg->fd != -1 && session.bound);
-		c = call_of(leg->fd);
-		MUST(leg->keyed == keyed);
+		MUST((leg->keys != NULL) == keyed);
+		g = ours(leg->fd);
 		if (session.caller) {
 			MUST(good_welcome(leg->fd));
-			MUST(memcmp(welcome_of(leg->fd) + 24, session.instance, FRAME_ID) == 0);
+			MUST(memcmp(g + 40, session.instance, FRAME_ID) == 0);
 		} else
-			MUST(good_caller(leg->fd) && get(c->said + 40, 2) == i &&
-			    memcmp(c->said + 8, session.id, FRAME_ID) == 0 &&
-			    get(c->said + 44, 4) == leg->incarnation);
+			MUST(good_caller(leg->fd) && get(g + 56, 2) == i &&
+			    memcmp(g + 8, session.id, FRAME_ID) == 0 &&
+			    get(g + 60, 4) == leg->incarnation);
 	}
 	audit_end();
+	MUST(session.caller || !keyed || !session.bound || confirmed);
 	MUST(up <= session.up && session.up <= session.busy);
-	MUST(session.window <= options.window_bytes);
+	MUST(session.direction.window <= options.window_bytes);
 }
 
 /* Acts */
@@ -525,7 +615,7 @@ audit(void)
 static int
 some_call(void)
 {
-	unsigned which = fuzz_octet(&input), i, n = world.conns;
+	unsigned which = fuzz_byte(&input), i, n = world.conns;
 
 	for (i = 0; i < n; i++)
 		if (world.conn[(which + i) % n].open)
@@ -550,7 +640,7 @@ ring_up(void)
 	int fd = world_connect(CALL_SIZE);
 
 	if (fd != -1)
-		call_of(fd)->have = 0;
+		forget_call(call_of(fd));
 	return fd;
 }
 
@@ -558,7 +648,7 @@ static int
 dialled(struct net_target *target)
 {
 	static const int reason[4] = { ECONNREFUSED, ETIMEDOUT, ECANCELED, ENETUNREACH };
-	uint8_t plan = fuzz_octet(&input);
+	uint8_t plan = fuzz_byte(&input);
 	int fd = -1;
 
 	target->addresses = 1 + (plan >> 2 & 3);
@@ -581,10 +671,9 @@ act_hello(int fd)
 	uint8_t greeting[FRAME_GREETING];
 	struct hello hello;
 
-	make_hello(&hello, fuzz_octet(&input));
+	make_hello(&hello, fuzz_byte(&input));
 	hello_encode(&hello, greeting);
-	change(greeting);
-	say(fd, greeting, FRAME_GREETING);
+	say_hello(fd, greeting);
 }
 
 static void
@@ -609,7 +698,7 @@ act_call(bool hello)
 static void
 act_crowd(void)
 {
-	unsigned n = fuzz_octet(&input) % CROWD;
+	unsigned n = fuzz_byte(&input) % CROWD;
 
 	while (n-- > 0)
 		act_call(false);
@@ -618,7 +707,7 @@ act_crowd(void)
 static void
 act_leg(void)
 {
-	unsigned n = fuzz_octet(&input) % CALLER_LEGS;
+	unsigned n = fuzz_byte(&input) % CALLER_LEGS;
 
 	if (on_stack[n] || depth >= DEPTH)
 		return;
@@ -632,7 +721,7 @@ act_leg(void)
 static void
 act_time(void)
 {
-	uint64_t n = fuzz_octet(&input);
+	uint64_t n = fuzz_byte(&input);
 
 	world.now_ns += n * n * 200000;
 }
@@ -640,13 +729,13 @@ act_time(void)
 static void
 act_end(void)
 {
-	uint8_t how = fuzz_octet(&input);
+	uint8_t how = fuzz_byte(&input);
 
 	ended = ended || how < 128;
 	if (how < 64)
-		session_fail(&session, FAIL_SOURCE, "a failure of ours");
+		outcome_fail(&session, FAIL_SOURCE, "a failure of ours");
 	else if (how < 128)
-		session_signal(&session, 15);
+		outcome_signal(&session, 15);
 	else if (how < 192)
 		world.no_thread = !world.no_thread;
 	else
@@ -656,7 +745,7 @@ act_end(void)
 static void
 act(void)
 {
-	uint8_t what = fuzz_octet(&input);
+	uint8_t what = fuzz_byte(&input);
 	int fd;
 
 	acts++;
@@ -693,7 +782,7 @@ act(void)
 		if (!session.caller)
 			act_hello(fd);
 		else
-			answer(fd, fuzz_octet(&input), keyed);
+			answer(fd, fuzz_byte(&input));
 		break;
 	case 9:
 		if (!session.caller)
@@ -751,7 +840,7 @@ make_options(uint8_t how)
 	options.calls = (how & 1) != 0;
 	options.checksum = (how & 4) != 0;
 	options.npaths = options.calls ? 1 + (how >> 3 & 1u) * 2 : 0;
-	options.threads = CALLER_LEGS;
+	options.legs = CALLER_LEGS;
 	for (i = 0; i < 3; i++) {
 		snprintf(options.paths[i].host, OPTIONS_TEXT_SIZE, "host");
 		snprintf(options.paths[i].port, sizeof(options.paths[i].port), "1");
@@ -760,6 +849,7 @@ make_options(uint8_t how)
 	options.window_given = true;
 	options.wait_ms = 60000;
 	options.timeout_ms = 60000;
+	options.linger_ms = 30000;
 	options.heartbeat_ms = 10000;
 	atomic_store(&log_level, (how & 0x30) == 0x30 ? LOG_LEVEL_MAX : LOG_ERROR);
 }
@@ -779,9 +869,9 @@ renew(unsigned n)
 	l->tx = session.tx;
 	l->rx = session.rx;
 	l->number = n;
-	l->fd = l->pending_fd = -1;
+	l->fd = l->handed.fd = -1;
 	l->random = n + 1;
-	l->home = l->path = session.caller ? paths_home(&session.paths, n) : 0;
+	l->preferred = l->path = session.caller ? paths_preferred(&session.paths, n) : 0;
 	wake_init(&l->wake);
 }
 
@@ -795,7 +885,7 @@ make_legs(void)
 	memset(used, 0, sizeof(used));
 	for (i = 0; i < session.legs; i++) {
 		if (leg[i] == NULL) {
-			leg[i] = worker_new(&session, i);
+			leg[i] = leg_new(&session, i);
 			MUST(leg[i] != NULL);
 		}
 		session.leg[i] = leg[i];
@@ -811,7 +901,6 @@ make_legs(void)
 static void
 settle(void)
 {
-	static const uint8_t none[SIPHASH_KEY];
 	unsigned i;
 
 	inside_listener_end();
@@ -821,17 +910,20 @@ settle(void)
 		if (!used[i])
 			continue;
 		MUST(leg->fd == -1 && !leg->dialling);
-		MUST(memcmp(leg->says.key, none, SIPHASH_KEY) == 0 &&
-		    memcmp(leg->hears.key, none, SIPHASH_KEY) == 0);
-		if (leg->pending_fd != -1) {
-			MUST(good_caller(leg->pending_fd));
-			world_at(leg->pending_fd)->open = false;
-			leg->pending_fd = -1;
+		MUST(leg->keys == NULL);
+		if (leg->handed.fd != -1) {
+			MUST(good_caller(leg->handed.fd) && (leg->handed.keys != NULL) == keyed);
+			world_at(leg->handed.fd)->open = false;
+			leg->handed.fd = -1;
+			channel_pair_free(leg->handed.keys);
+			leg->handed.keys = NULL;
 			leg->newest = 0;
 		}
 	}
-	for (i = 0; i < world.conns; i++)
+	for (i = 0; i < world.conns; i++) {
 		MUST(!world.conn[i].open);
+		forget_call(&call[i]);
+	}
 	MUST(session.up == 0 && session.busy == 0 && session.paths.up == 0);
 	for (i = 0; i < session.paths.count; i++)
 		MUST(session.paths.path[i].up == 0 && session.paths.path[i].dialling == 0);
@@ -850,23 +942,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.dial = dialled;
 	accepted = -1;
 	depth = acts = 0;
-	stood = ended = proven_refusal = false;
-	make_options(fuzz_octet(&input));
+	stood = ended = proven_refusal = confirmed = false;
+	make_options(fuzz_byte(&input));
 	MUST(session_init(&session, &options) == 0);
 	if (keyed)
-		MUST(auth_take(&session.auth, "the key of all these sessions, 32+", 34, why,
+		MUST(key_take(&session.key, "the key of all these sessions, 32+", 34, why,
 		    sizeof(why)) == 0);
 	if (session.sender)
-		session.tx = tx_new(&session, WORLD_SOURCE, session.window, true, session.frame,
-		    session.checked);
+		session.tx = inside_tx_new(&session);
 	else
-		session.rx = rx_new(&session, WORLD_OUTPUT);
+		session.rx = inside_rx_new(&session);
 	make_legs();
 	inside_listener_begin(&session);
 	while (fuzz_more(&input) && acts < ACTS)
 		act();
 	finish();
 	settle();
+	key_close(&session.key);
 	if (session.tx != NULL)
 		inside_tx_free(session.tx);
 	if (session.rx != NULL)

@@ -13,6 +13,9 @@ inside_listener_begin(struct session *s)
 	struct caller *c;
 
 	inside.session = s;
+	if (inside.handshake == NULL)
+		inside.handshake = handshake_new();
+	inside.places = ROOM;
 	for (c = inside.caller; c < inside.caller + ROOM; c++)
 		c->state = CALLER_NONE;
 }

@@ -2,35 +2,35 @@
  * Fuzz target: the state of a session, on both sides, fed with whatever a peer
  * may say on several legs.
  *
- * Octet 0 says which side this is and how things are; the rest are acts, each
- * an octet that says which and on which leg, and arguments.  Most acts are
+ * Byte 0 says which side this is and how things are; the rest are acts, each
+ * an byte that says which and on which leg, and arguments.  Most acts are
  * something that the peer says: frames whose headers are right but whose
  * meaning need not be, frames of whatever the input says, with a right check,
- * and plain octets.  They lie on a connection until the leg's own code reads
+ * and plain bytes.  They lie on a connection until the leg's own code reads
  * them, in pieces of any size.  Legs run worker.c's own rounds; the reader and
  * the writer are the product's own threads, and while the writer is held up in
  * a write the next acts happen.
  *
- * The stream's octets follow from their offset in six of eight bits; the other
+ * The stream's bytes follow from their offset in six of eight bits; the other
  * two say which of several frames with that offset they came in.  What must
  * hold after every act:
  *
  * at the receiver
- *  1. what is written is the stream from its begin, each octet once, as some
+ *  1. what is written is the stream from its begin, each byte once, as some
  *     frame that the peer sent had it, and nothing after it was stopped;
- *  2. order_audit finds nothing, the cursor is where writing is, and buffers
+ *  2. reassembly_audit finds nothing, the cursor is where writing is, and buffers
  *     are bounded by the window;
- *  3. it says nothing that is not so: no octet is told as delivered or received
+ *  3. it says nothing that is not so: no byte is told as delivered or received
  *     before it was, and DONE only when all was written, taken and closed;
  * at the sender
  *  4. window_audit finds nothing; every frame that it sends is legal, has the
- *     stream's octets, and lies below the credit that was ever given;
+ *     stream's bytes, and lies below the credit that was ever given;
  *  5. it believes DONE only of a source that has ended, of which it has sent
  *     everything, with the right length;
  * with a key, on both sides
- *  6. each frame that is said has its MAC, and nothing of one with another is
+ *  6. each frame that is said has its tag, and nothing of one with another is
  *     heeded;
- * and on both, the exit status is 0 only with that verdict, and whatever
+ * and on both, the exit status is 0 only with that outcome, and whatever
  * happened, every leg comes to its end when its connection does.
  */
 #include <errno.h>
@@ -39,42 +39,43 @@
 #include "fuzz.h"
 #include "fuzz_world.h"
 
-#include "../auth.h"
-#include "../crc32c.h"
-#include "../digest.h"
+#include "../admit.h"
+#include "../crypto/crc32c.h"
+#include "../crypto/digest.h"
+#include "../leg.h"
 #include "../options.h"
+#include "../outcome.h"
 #include "../rx.h"
 #include "../session.h"
 #include "../tx.h"
-#include "../worker.h"
 #include "fuzz_inside.h"
 
 #define LEGS		3
 #define CONN_SIZE	(12u << 10)
 #define ACTS		300
-#define PERIOD		(64u << 10)	/* of the stream's octets */
-#define SOURCE_MOST	(48u << 10)
+#define PERIOD		(64u << 10)	/* of the stream's bytes */
+#define SOURCE_MAX	(48u << 10)
 #define MEANING		0x3f		/* the bits that follow from the offset */
-#define ROUNDS_MOST	2000
+#define ROUNDS_MAX	2000
 
 /* What the peer hears on one connection. */
 struct hearer {
-	size_t greeting;	/* octets of it that are still to come */
-	uint8_t header[FRAME_HEADER];
+	size_t greeting;	/* bytes of it that are still to come */
+	uint8_t header[FRAME_HEAD_SEALED];
 	size_t have;
 	bool inside;		/* of a payload */
 	struct frame frame;
 	size_t at;
 	uint8_t payload[FRAME_CONTROL_MAX];
-	uint64_t received;	/* octets of the stream that came this way */
+	uint64_t received;	/* bytes of the stream that came this way */
 	uint64_t delivered;	/* as it was told last */
-	uint64_t pushed;	/* octets of the stream that we said this way */
+	uint64_t pushed;	/* bytes of the stream that we said this way */
 	uint32_t incarnation;
 	unsigned leg;
-	struct auth_way says, hears;	/* the peer's, with a key */
-	struct siphash sum;		/* of the frame that is heard */
-	uint8_t mac[FRAME_MAC];
-	size_t mac_have;
+	struct channel_pair *keys;	/* the peer's, with a key */
+	uint8_t tag[FRAME_TAG];
+	size_t tag_have;
+	uint64_t frames;
 };
 
 static struct session session;
@@ -90,7 +91,7 @@ static unsigned scale;
 
 static uint8_t pattern[4][2 * PERIOD];
 static uint8_t variants[PERIOD];	/* which of them were sent, by offset */
-static uint8_t got[PERIOD];		/* octets that the peer of a sender has */
+static uint8_t got[PERIOD];		/* bytes that the peer of a sender has */
 static uint64_t got_to;
 static uint64_t top;			/* end of the highest frame that we sent */
 static uint64_t written;
@@ -118,7 +119,7 @@ make_pattern(void)
 static uint64_t
 credit(void)
 {
-	return granted > session.window ? granted : session.window;
+	return granted > session.direction.window ? granted : session.direction.window;
 }
 
 static void
@@ -128,8 +129,8 @@ judge_data(const struct hearer *h)
 
 	MUST(session.tx != NULL);
 	MUST(f->seq + f->length <= credit() && f->seq + f->length <= world.source_at);
-	MUST(f->length <= session.frame);
-	MUST(((f->flags & FRAME_CHECKED) != 0) == session.checked);
+	MUST(f->length <= session.direction.frame);
+	MUST(((f->flags & FRAME_CHECKED) != 0) == (session.direction.checked && !keyed));
 	MUST((f->flags & FRAME_CHECKED) == 0 ||
 	    crc32c(0, pattern[0] + f->seq, f->length) == f->check);
 }
@@ -144,7 +145,7 @@ judge_status(struct hearer *h, size_t n)
 	MUST(session.rx != NULL);
 	MUST_FIND_NOTHING(status_decode(&s, h->payload, n));
 	MUST(s.delivered <= written && s.delivered >= h->delivered);
-	MUST(s.limit == s.delivered + session.window);
+	MUST(s.limit == s.delivered + session.direction.window);
 	h->delivered = s.delivered;
 	for (i = 0; i < s.count; i++)
 		for (k = 0; k < world.conns; k++) {
@@ -156,18 +157,18 @@ judge_status(struct hearer *h, size_t n)
 }
 
 static void
-judge_verdict(const struct hearer *h, size_t n)
+judge_outcome(const struct hearer *h, size_t n)
 {
 	static struct fail fail;
 	struct done done;
 
-	MUST(session.verdict != VERDICT_NONE);
+	MUST(session.direction.outcome != OUTCOME_NONE);
 	if (h->frame.type == FRAME_FAIL) {
 		MUST_FIND_NOTHING(fail_decode(&fail, h->payload, n));
-		MUST(session.verdict == VERDICT_FAILED);
+		MUST(session.direction.outcome == OUTCOME_FAILED);
 	} else if (h->frame.type == FRAME_DONE) {
 		MUST_FIND_NOTHING(done_decode(&done, h->payload, n));
-		MUST(session.rx != NULL && session.verdict == VERDICT_DONE);
+		MUST(session.rx != NULL && session.direction.outcome == OUTCOME_DONE);
 		MUST(done.total == written && !world.output_open);
 	}
 }
@@ -198,29 +199,30 @@ judge_control(struct hearer *h)
 	case FRAME_DONE:
 	case FRAME_FAIL:
 	case FRAME_BYE:
-		judge_verdict(h, n);
+		judge_outcome(h, n);
 		break;
 	case FRAME_LEAVE:
+	case FRAME_CONFIRM:
 		break;
 	}
 }
 
-/* Octets of a payload; returns how many of them belong to it. */
+/* Bytes of a payload; returns how many of them belong to it. */
 static size_t
-hear_payload(struct hearer *h, const uint8_t *octets, size_t n)
+hear_payload(struct hearer *h, const uint8_t *bytes, size_t n)
 {
 	uint64_t seq = h->frame.seq + h->at;
 
 	if (n > h->frame.length - h->at)
 		n = h->frame.length - h->at;
 	if (h->frame.type == FRAME_DATA) {
-		MUST(memcmp(octets, pattern[0] + seq, n) == 0);
+		MUST(memcmp(bytes, pattern[0] + seq, n) == 0);
 		memset(got + seq, 1, n);
 		while (got_to < PERIOD && got[got_to] != 0)
 			got_to++;
 		h->received += n;
 	} else
-		memcpy(h->payload + h->at, octets, n);
+		memcpy(h->payload + h->at, bytes, n);
 	h->at += n;
 	return n;
 }
@@ -228,54 +230,81 @@ hear_payload(struct hearer *h, const uint8_t *octets, size_t n)
 static void
 hear_header(struct hearer *h)
 {
-	MUST_FIND_NOTHING(frame_decode(&h->frame, h->header));
+	uint8_t head[FRAME_HEAD];
+
+	if (keyed) {
+		MUST(channel_open_head(&h->keys->receive, head, h->header, FRAME_HEAD));
+		MUST_FIND_NOTHING(frame_head_decode(&h->frame, head));
+		if (h->frame.length > 0)
+			MUST(channel_body(&h->keys->receive, h->frame.length));
+	} else
+		MUST_FIND_NOTHING(frame_decode(&h->frame, h->header));
+	MUST((h->frames++ == 0 && keyed && session.caller) == (h->frame.type == FRAME_CONFIRM));
 	if (h->frame.type == FRAME_DATA)
 		judge_data(h);
-	if (keyed)
-		auth_frame_begin(&h->hears, h->header, &h->sum);
 	h->inside = true;
-	h->at = h->mac_have = 0;
+	h->at = h->tag_have = 0;
 }
 
-/* Octets of the MAC behind a payload. */
+/* Bytes of the tag behind a payload. */
 static size_t
-hear_mac(struct hearer *h, const uint8_t *octets, size_t n)
+hear_tag(struct hearer *h, const uint8_t *bytes, size_t n)
 {
-	if (n > FRAME_MAC - h->mac_have)
-		n = FRAME_MAC - h->mac_have;
-	memcpy(h->mac + h->mac_have, octets, n);
-	h->mac_have += n;
-	if (h->mac_have == FRAME_MAC)
-		MUST(auth_frame_good(&h->sum, h->mac));
+	if (n > FRAME_TAG - h->tag_have)
+		n = FRAME_TAG - h->tag_have;
+	memcpy(h->tag + h->tag_have, bytes, n);
+	h->tag_have += n;
+	if (h->tag_have == FRAME_TAG)
+		MUST(aead_verify(&h->keys->receive.body, h->tag));
 	return n;
 }
 
+/* With a key: bytes of a sealed payload. */
+static size_t
+hear_sealed(struct hearer *h, const uint8_t *bytes, size_t n)
+{
+	static uint8_t plain[CONN_SIZE];
+
+	if (n > h->frame.length - h->at)
+		n = h->frame.length - h->at;
+	if (n > sizeof(plain))
+		n = sizeof(plain);
+	aead_open(&h->keys->receive.body, plain, bytes, n);
+	return hear_payload(h, plain, n);
+}
+
+static bool
+whole(const struct hearer *h)
+{
+	return h->at == h->frame.length &&
+	    (!keyed || h->frame.length == 0 || h->tag_have == FRAME_TAG);
+}
+
 static void
-hear(int fd, const uint8_t *octets, size_t n)
+hear(int fd, const uint8_t *bytes, size_t n)
 {
 	struct hearer *h = &hearer[fd - WORLD_FIRST];
+	const size_t size = keyed ? FRAME_HEAD_SEALED : FRAME_HEADER;
 	size_t part;
 
-	for (; n > 0; octets += part, n -= part) {
+	for (; n > 0; bytes += part, n -= part) {
 		if (h->greeting > 0) {
 			part = n < h->greeting ? n : h->greeting;
 			h->greeting -= part;
 			continue;
 		}
 		if (!h->inside) {
-			part = FRAME_HEADER - h->have < n ? FRAME_HEADER - h->have : n;
-			memcpy(h->header + h->have, octets, part);
+			part = size - h->have < n ? size - h->have : n;
+			memcpy(h->header + h->have, bytes, part);
 			h->have += part;
-			if (h->have < FRAME_HEADER)
+			if (h->have < size)
 				continue;
 			hear_header(h);
-		} else if (h->at < h->frame.length) {
-			part = hear_payload(h, octets, n);
-			if (keyed)
-				siphash_add(&h->sum, octets, part);
-		} else
-			part = hear_mac(h, octets, n);
-		if (h->at < h->frame.length || (keyed && h->mac_have < FRAME_MAC))
+		} else if (h->at < h->frame.length)
+			part = keyed ? hear_sealed(h, bytes, n) : hear_payload(h, bytes, n);
+		else
+			part = hear_tag(h, bytes, n);
+		if (!whole(h))
 			continue;
 		if (h->frame.type != FRAME_DATA)
 			judge_control(h);
@@ -285,16 +314,16 @@ hear(int fd, const uint8_t *octets, size_t n)
 }
 
 static void
-judge_written(const uint8_t *octets, size_t n)
+judge_written(const uint8_t *bytes, size_t n)
 {
 	uint64_t at = written;
 	size_t i;
 
 	MUST(!inside_rx_stopped(session.rx) || world.writing);
 	for (i = 0; i < n; i++) {
-		MUST(((octets[i] ^ pattern[0][(at + i) % PERIOD]) & MEANING) == 0);
+		MUST(((bytes[i] ^ pattern[0][(at + i) % PERIOD]) & MEANING) == 0);
 		if (at + i < PERIOD)
-			MUST((variants[at + i] >> (octets[i] >> 6) & 1) != 0);
+			MUST((variants[at + i] >> (bytes[i] >> 6) & 1) != 0);
 	}
 	written += n;
 }
@@ -310,16 +339,16 @@ read_source(uint8_t *to, uint64_t at, size_t n)
 static void
 audit_rx(void)
 {
-	const struct order *o = inside_rx_order(session.rx);
+	const struct reassembly *o = inside_rx_reassembly(session.rx);
 
-	MUST_FIND_NOTHING(order_audit(o));
+	MUST_FIND_NOTHING(reassembly_audit(o));
 	MUST(o->cursor == written);
-	MUST(o->count <= 2 * ORDER_PIECES(o->window));
+	MUST(o->count <= 2 * REASSEMBLY_PIECES(o->window));
 	MUST(inside_rx_live(session.rx) <= 2 * o->window + 4096 * (o->count + LEGS) +
-	    LEGS * 2 * (uint64_t)session.frame);
-	if (session.verdict == VERDICT_DONE)
+	    LEGS * 2 * (uint64_t)session.direction.frame);
+	if (session.direction.outcome == OUTCOME_DONE)
 		MUST(fin_said && o->total_known && written == o->total && !world.output_open &&
-		    session.total == written);
+		    session.direction.total == written);
 }
 
 static void
@@ -329,9 +358,9 @@ audit_tx(void)
 
 	MUST_FIND_NOTHING(window_audit(w));
 	MUST(w->next <= credit());
-	if (session.verdict == VERDICT_DONE)
+	if (session.direction.outcome == OUTCOME_DONE)
 		MUST(world.source_end && world.source_at == world.source_have && w->eof &&
-		    w->next == w->end && session.total == world.source_have);
+		    w->next == w->end && session.direction.total == world.source_have);
 }
 
 static void
@@ -341,9 +370,9 @@ audit(void)
 		audit_rx();
 	else
 		audit_tx();
-	MUST(session.verdict != VERDICT_NONE || session.status == 0);
-	MUST(session.verdict != VERDICT_FAILED || session.status != 0);
-	MUST(session.verdict != VERDICT_DONE || session.status == 0);
+	MUST(session.direction.outcome != OUTCOME_NONE || session.status == 0);
+	MUST(session.direction.outcome != OUTCOME_FAILED || session.status != 0);
+	MUST(session.direction.outcome != OUTCOME_DONE || session.status == 0);
 	MUST(session.up <= LEGS && session.up <= session.busy);
 }
 
@@ -376,7 +405,8 @@ new_connection(unsigned n)
 	if (fd == -1)
 		return -1;
 	h = &hearer[fd - WORLD_FIRST];
-	h->greeting = session.caller ? 0 : keyed ? 2 * FRAME_GREETING : FRAME_GREETING;
+	h->greeting = session.caller || keyed ? 0 : FRAME_GREETING;
+	h->frames = 0;
 	h->have = h->at = 0;
 	h->inside = false;
 	h->received = h->delivered = h->pushed = 0;
@@ -394,52 +424,74 @@ make_greeting(struct hello *h, unsigned n)
 	memset(h->session, 0xa0, FRAME_ID);
 	memset(h->instance, session.caller ? 0xb0 : 0, FRAME_ID);
 	h->leg = (uint16_t)n;
-	h->required = (options.checksum ? FEATURE_CHECKSUM : 0) | (keyed ? FEATURE_KEY : 0);
+	h->required = options.checksum ? FEATURE_CHECKSUM : 0;
 	h->known = FEATURES_KNOWN;
 	memcpy(h->phrase, options.phrase, 4);
 	h->window = 4u << 20;
 	h->frame = 1u << 20;
 	h->heartbeat_ms = 10000;
 	h->timeout_ms = 60000;
+	h->linger_ms = 30000;
 }
 
-/* The peer has the same keys, the other way round. */
-static void
-share_keys(unsigned n)
+/*
+ * How far the peer says that it has the stream, which it may not say of what was
+ * never sent.
+ */
+static bool
+say_delivered(struct hello *h, bool lies)
 {
-	struct hearer *h;
+	h->delivered = session.sender ? got_to : 0;
+	h->received = session.sender ? h->incarnation % 2 : 0;
+	if (session.sender && h->delivered + session.direction.window > granted)
+		granted = h->delivered + session.direction.window;
+	if (session.sender && lies)
+		h->delivered = inside_tx_window(session.tx)->next + 1;
+	return !session.sender || !lies;
+}
 
-	if (!is_up(n))
-		return;
-	h = &hearer[legs[n]->fd - WORLD_FIRST];
-	MUST(legs[n]->keyed == keyed);
-	h->says = legs[n]->hears;
-	h->hears = legs[n]->says;
+/* The peer of a connection, and the product's end of it, have keys that fit. */
+static struct channel_pair *
+share_keys(int fd)
+{
+	struct hearer *h = &hearer[fd - WORLD_FIRST];
+	struct channel_pair *ours = NULL;
+
+	channel_pair_free(h->keys);
+	h->keys = NULL;
+	if (keyed && session.caller)
+		inside_keys(&session, &ours, &h->keys);
+	else if (keyed)
+		inside_keys(&session, &h->keys, &ours);
+	return ours;
 }
 
 static void
 call_us(unsigned n)
 {
 	int fd = new_connection(n);
-	struct auth_talk talk;
-	struct refuse refuse;
+	struct admission admission;
 	struct hello hello;
+	bool honest;
 
 	if (fd == -1)
 		return;
 	make_greeting(&hello, n);
 	hello.incarnation = ++incarnation[n];
+	honest = say_delivered(&hello, incarnation[n] % 8 == 0);
 	hearer[fd - WORLD_FIRST].incarnation = hello.incarnation;
-	auth_talk_init(&talk);
-	if (!session_admit(&session, &hello, &talk, fd, "caller", &refuse)) {
+	admission = (struct admission){
+		.hello = &hello, .keys = share_keys(fd), .fd = fd, .name = "caller"
+	};
+	if (!admit_hello(&session, &admission)) {
+		channel_pair_free(admission.keys);
 		world_at(fd)->open = false;
 		return;
 	}
 	/* Its older self sees that it was replaced. */
 	rounds(n);
 	MUST(!is_up(n));
-	inside_leg_serve(legs[n]);
-	share_keys(n);
+	MUST(!inside_leg_serve(legs[n]) || honest);
 }
 
 static void
@@ -447,6 +499,7 @@ call_them(unsigned n)
 {
 	uint8_t greeting[FRAME_GREETING];
 	struct hello hello, welcome;
+	bool honest;
 	int fd;
 
 	if (is_up(n) || (fd = new_connection(n)) == -1)
@@ -459,9 +512,9 @@ call_them(unsigned n)
 	make_greeting(&welcome, n);
 	memcpy(welcome.session, hello.session, FRAME_ID);
 	welcome.incarnation = hello.incarnation;
+	honest = say_delivered(&welcome, hello.incarnation % 8 == 0);
 	hello_encode(&welcome, greeting);
-	inside_leg_answered(legs[n], greeting);
-	share_keys(n);
+	MUST(!inside_leg_answered(legs[n], greeting, share_keys(fd)) || honest);
 }
 
 static void
@@ -476,51 +529,48 @@ connect_leg(unsigned n)
 /* What the peer says */
 
 static void
-say_octets(unsigned n, const uint8_t *octets, size_t size)
+say_bytes(unsigned n, const uint8_t *bytes, size_t size)
 {
 	if (is_up(n))
-		world_push(legs[n]->fd, octets, size);
+		world_push(legs[n]->fd, bytes, size);
 }
 
-/* With a key: the MAC of a frame, behind it; its octets. */
-static size_t
-add_mac(unsigned n, uint8_t *frame, size_t size, bool spoilt)
+static struct channel *
+channel_to(unsigned n)
 {
-	struct siphash sum;
-
-	if (!keyed || !is_up(n))
-		return 0;
-	auth_frame_begin(&hearer[legs[n]->fd - WORLD_FIRST].says, frame, &sum);
-	siphash_add(&sum, frame + FRAME_HEADER, size - FRAME_HEADER);
-	siphash_final(&sum, frame + size);
-	frame[size] ^= spoilt;
-	return FRAME_MAC;
+	return &hearer[legs[n]->fd - WORLD_FIRST].keys->send;
 }
 
-/* seq and flags as they are given; check and MAC are right unless `spoilt'. */
+/* seq and flags as they are given; check and tag are right unless `spoilt'. */
 static void
 say_frame(unsigned n, struct frame f, const uint8_t *payload, bool spoilt)
 {
-	static uint8_t octets[FRAME_HEADER + CONN_SIZE + FRAME_MAC];
+	static uint8_t bytes[FRAME_HEAD_SEALED + CONN_SIZE + FRAME_TAG];
 	size_t size = FRAME_HEADER + f.length;
 
 	if (!is_up(n))
 		connect_leg(n);
-	if (f.type != FRAME_DATA || session.checked)
+	if (!is_up(n))
+		return;
+	if (!keyed && (f.type != FRAME_DATA || session.direction.checked))
 		f.flags |= FRAME_CHECKED;
-	if ((f.flags & FRAME_CHECKED) != 0)
-		f.check = crc32c(0, payload, f.length) ^ (spoilt && !keyed ? 1 : 0);
-	frame_encode(&f, octets);
-	memcpy(octets + FRAME_HEADER, payload, f.length);
+	if (keyed) {
+		size = inside_seal(channel_to(n), &f, payload, bytes);
+		bytes[size - 1] ^= spoilt;
+	} else {
+		if ((f.flags & FRAME_CHECKED) != 0)
+			f.check = crc32c(0, payload, f.length) ^ spoilt;
+		frame_encode(&f, bytes);
+		memcpy(bytes + FRAME_HEADER, payload, f.length);
+	}
 	/* All of it or nothing, or what follows would be taken for the rest. */
-	size += add_mac(n, octets, size, spoilt);
-	say_octets(n, octets, size);
+	say_bytes(n, bytes, size);
 }
 
 static void
 say_data(unsigned n, unsigned variant)
 {
-	uint8_t where = fuzz_octet(&input), much = fuzz_octet(&input);
+	uint8_t where = fuzz_byte(&input), much = fuzz_byte(&input);
 	uint64_t length = 1 + (uint64_t)much * scale, seq, i;
 	struct frame f = { .type = FRAME_DATA };
 	bool spoilt = false;
@@ -556,14 +606,14 @@ say_data(unsigned n, unsigned variant)
 static void
 say_fin(unsigned n)
 {
-	uint8_t payload[FRAME_FIN_SIZE], how = fuzz_octet(&input);
+	uint8_t payload[FRAME_FIN_SIZE], how = fuzz_byte(&input);
 	struct frame f = { .type = FRAME_FIN, .length = FRAME_FIN_SIZE };
 	struct fin fin = { 0 };
 	struct digest d;
 	uint64_t i;
 
 	f.seq = how < 128 ? top : written + how % 64;
-	if (session.checked && (how & 64) == 0 && f.seq <= PERIOD) {
+	if (session.direction.checked && (how & 64) == 0 && f.seq <= PERIOD) {
 		/* As it will be if only the first variant comes. */
 		digest_init(&d);
 		digest_add(&d, pattern[0], (size_t)f.seq);
@@ -578,13 +628,13 @@ say_fin(unsigned n)
 static void
 say_heartbeat(unsigned n)
 {
-	uint8_t payload[FRAME_HEARTBEAT_SIZE], how = fuzz_octet(&input);
+	uint8_t payload[FRAME_HEARTBEAT_SIZE], how = fuzz_byte(&input);
 	struct frame f = { .type = FRAME_HEARTBEAT, .length = FRAME_HEARTBEAT_SIZE };
 	struct heartbeat h = { .idle = (how & 1) != 0 };
 
 	if ((how & 2) != 0)
 		f.flags = FRAME_REPLY;
-	h.counter = fuzz_octet(&input);
+	h.counter = fuzz_byte(&input);
 	h.echo = how >> 6;
 	h.seen = is_up(n) && (how & 4) != 0 ? world_at(legs[n]->fd)->sent : how >> 5;
 	h.next = (how & 8) != 0 ? top : how >> 4;
@@ -593,10 +643,10 @@ say_heartbeat(unsigned n)
 }
 
 static void
-say_verdict(unsigned n)
+say_outcome(unsigned n)
 {
 	static struct fail fail;
-	uint8_t payload[FRAME_CONTROL_MAX], how = fuzz_octet(&input);
+	uint8_t payload[FRAME_CONTROL_MAX], how = fuzz_byte(&input);
 	struct frame f = { .length = 0 };
 	struct done done = { .total = world.source_have };
 
@@ -630,7 +680,7 @@ say_status(unsigned n)
 	static struct status s;
 	static uint8_t payload[FRAME_CONTROL_MAX];
 	struct frame f = { .type = FRAME_STATUS };
-	uint8_t how = fuzz_octet(&input), credit = fuzz_octet(&input);
+	uint8_t how = fuzz_byte(&input), credit = fuzz_byte(&input);
 	const struct hearer *h;
 	unsigned i;
 
@@ -661,50 +711,67 @@ say_status(unsigned n)
 	say_frame(n, f, payload, false);
 }
 
-/* A header of the input's own, and some octets behind it. */
+/* With a key: seals a header as it is, and what is behind it; its bytes. */
+static size_t
+seal_header(struct channel *c, uint8_t *bytes, size_t behind)
+{
+	uint8_t plain[FRAME_HEADER + 64];
+
+	memcpy(plain, bytes, sizeof(plain));
+	MUST(channel_seal_head(c, bytes, plain, FRAME_HEAD));
+	if (behind == 0)
+		return FRAME_HEAD_SEALED;
+	MUST(channel_body(c, behind));
+	aead_seal(&c->body, bytes + FRAME_HEAD_SEALED, plain + FRAME_HEADER, behind);
+	aead_tag(&c->body, bytes + FRAME_HEAD_SEALED + behind);
+	return FRAME_HEAD_SEALED + behind + FRAME_TAG;
+}
+
+/* A header of the input's own, and some bytes behind it. */
 static void
 say_header(unsigned n)
 {
-	uint8_t octets[FRAME_HEADER + 64 + FRAME_MAC];
+	uint8_t bytes[FRAME_HEAD_SEALED + 64 + FRAME_TAG];
 	uint32_t crc;
 	size_t behind;
 	unsigned i;
 
-	memset(octets, 0, sizeof(octets));
-	octets[0] = fuzz_octet(&input);
-	octets[1] = fuzz_octet(&input);
-	octets[7] = fuzz_octet(&input);
-	fuzz_take(&input, octets + 14, 2);
-	behind = fuzz_octet(&input);
+	memset(bytes, 0, sizeof(bytes));
+	bytes[0] = fuzz_byte(&input);
+	bytes[1] = fuzz_byte(&input);
+	bytes[7] = fuzz_byte(&input);
+	fuzz_take(&input, bytes + 18, 2);
+	behind = fuzz_byte(&input);
 	if ((behind & 0x80) != 0)
-		fuzz_take(&input, octets + 2, 10);
+		fuzz_take(&input, bytes + 2, 10);
 	behind &= 63;
-	crc = crc32c(0, octets, 20);
+	crc = crc32c(0, bytes, 24);
 	for (i = 0; i < 4; i++)
-		octets[20 + i] = (uint8_t)(crc >> (24 - 8 * i));
-	/* It must not be a DATA frame whose octets we did not account for. */
-	if (octets[0] == FRAME_DATA)
+		bytes[24 + i] = (uint8_t)(crc >> (24 - 8 * i));
+	/* It must not be a DATA frame whose bytes we did not account for. */
+	if (bytes[0] == FRAME_DATA)
 		return;
-	if (octets[0] == FRAME_FIN)
+	if (bytes[0] == FRAME_FIN)
 		fin_said = true;
-	if (octets[0] == FRAME_STATUS)
+	if (bytes[0] == FRAME_STATUS)
 		granted = (uint64_t)1 << 62;
-	fuzz_take(&input, octets + FRAME_HEADER, behind);
+	fuzz_take(&input, bytes + FRAME_HEADER, behind);
 	if (!is_up(n))
 		connect_leg(n);
-	behind += FRAME_HEADER;
-	behind += add_mac(n, octets, behind, false);
-	say_octets(n, octets, behind);
+	if (!is_up(n))
+		return;
+	say_bytes(n, bytes, keyed ? seal_header(channel_to(n), bytes, behind) :
+	    FRAME_HEADER + behind);
 }
 
 static void
 say_raw(unsigned n)
 {
-	uint8_t octets[64];
-	size_t size = fuzz_octet(&input) & 63;
+	uint8_t bytes[64];
+	size_t size = fuzz_byte(&input) & 63;
 
-	fuzz_take(&input, octets, size);
-	say_octets(n, octets, size);
+	fuzz_take(&input, bytes, size);
+	say_bytes(n, bytes, size);
 }
 
 /* What else happens */
@@ -726,7 +793,7 @@ run_half(void)
 static void
 cut(unsigned n)
 {
-	uint8_t how = fuzz_octet(&input);
+	uint8_t how = fuzz_byte(&input);
 	struct world_conn *c;
 
 	if (!is_up(n))
@@ -753,14 +820,14 @@ cut(unsigned n)
 static void
 consumer(void)
 {
-	uint8_t how = fuzz_octet(&input);
+	uint8_t how = fuzz_byte(&input);
 
 	if (session.sender) {
 		if (how == 255)
 			world.source_error = EIO;
 		else if (how >= 224)
 			world.source_end = true;
-		else if (!world.source_end && world.source_have < SOURCE_MOST)
+		else if (!world.source_end && world.source_have < SOURCE_MAX)
 			world.source_have += how * scale;
 		return;
 	}
@@ -781,20 +848,20 @@ consumer(void)
 static void
 own_end(void)
 {
-	uint8_t how = fuzz_octet(&input);
+	uint8_t how = fuzz_byte(&input);
 
 	if (how < 200 && session.rx != NULL)
 		rx_look(session.rx, session.state == SESSION_RUNNING);
 	else if (how < 225)
-		session_fail(&session, FAIL_RESOURCE, "a failure of ours");
+		outcome_fail(&session, FAIL_RESOURCE, "a failure of ours");
 	else if (how < 240)
-		session_signal(&session, 15);
+		outcome_signal(&session, 15);
 }
 
 static void
 congest(unsigned n)
 {
-	uint8_t how = fuzz_octet(&input);
+	uint8_t how = fuzz_byte(&input);
 
 	if (is_up(n))
 		world_at(legs[n]->fd)->room = how < 200 ? how * 8u : SIZE_MAX;
@@ -803,7 +870,7 @@ congest(unsigned n)
 static void
 pass_time(void)
 {
-	uint64_t n = fuzz_octet(&input);
+	uint64_t n = fuzz_byte(&input);
 
 	world.now_ns += n * n * 500000;
 }
@@ -829,7 +896,7 @@ act_on(unsigned what, unsigned n, unsigned variant)
 		say_heartbeat(n);
 		break;
 	case 4:
-		say_verdict(n);
+		say_outcome(n);
 		break;
 	case 5:
 		say_raw(n);
@@ -868,7 +935,7 @@ act_on(unsigned what, unsigned n, unsigned variant)
 static void
 act(void)
 {
-	uint8_t o = fuzz_octet(&input);
+	uint8_t o = fuzz_byte(&input);
 	unsigned n = o >> 4 & 3;
 
 	acts++;
@@ -903,11 +970,12 @@ make_options(uint8_t how)
 	options.calls = (how & 1) != 0;
 	options.checksum = (how & 4) != 0;
 	options.npaths = options.calls ? 1 : 0;
-	options.threads = LEGS;
+	options.legs = LEGS;
 	memcpy(options.phrase, OPTIONS_PHRASE, 4);
 	options.window_bytes = (how & 0x20) != 0 ? 16u << 10 : 64u << 10;
 	options.window_given = true;
 	options.wait_ms = options.timeout_ms = 60000;
+	options.linger_ms = 30000;
 	options.heartbeat_ms = 10000;
 	world.pipe = (how & 8) != 0;
 	atomic_store(&log_level, (how & 0x1c) == 0x1c ? LOG_LEVEL_MAX : LOG_ERROR);
@@ -924,19 +992,18 @@ make_session(void)
 
 	MUST(session_init(&session, &options) == 0);
 	if (keyed)
-		MUST(auth_take(&session.auth, "the key of all these sessions, 32+", 34, why,
+		MUST(key_take(&session.key, "the key of all these sessions, 32+", 34, why,
 		    sizeof(why)) == 0);
 	if (session.sender) {
-		session.tx = tx_new(&session, WORLD_SOURCE, session.window, true, session.frame,
-		    session.checked);
+		session.tx = inside_tx_new(&session);
 		MUST(session.tx != NULL && tx_start(session.tx) == 0);
 	} else {
-		session.rx = rx_new(&session, WORLD_OUTPUT);
+		session.rx = inside_rx_new(&session);
 		MUST(session.rx != NULL && rx_start(session.rx) == 0);
 	}
 	session.legs = LEGS;
 	for (i = 0; i < LEGS; i++) {
-		legs[i] = session.leg[i] = worker_new(&session, i);
+		legs[i] = session.leg[i] = leg_new(&session, i);
 		MUST(legs[i] != NULL);
 		incarnation[i] = 0;
 	}
@@ -968,15 +1035,20 @@ end_legs(void)
 		world_at(legs[i]->fd)->end = true;
 		world_at(legs[i]->fd)->hold = 0;
 		world_at(legs[i]->fd)->room = SIZE_MAX;
-		for (k = 0; k < ROUNDS_MOST && is_up(i); k++)
+		for (k = 0; k < ROUNDS_MAX && is_up(i); k++)
 			inside_leg_round(legs[i]);
 		MUST(!is_up(i));
 	}
 	run_half();
 	audit();
 	MUST(session.up == 0 && session.busy == 0);
-	for (i = 0; i < world.conns; i++)
+	for (i = 0; i < world.conns; i++) {
 		MUST(!world.conn[i].open);
+		channel_pair_free(hearer[i].keys);
+		hearer[i].keys = NULL;
+	}
+	for (i = 0; i < LEGS; i++)
+		MUST(legs[i]->keys == NULL && legs[i]->handed.keys == NULL);
 }
 
 int
@@ -993,11 +1065,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.sent = hear;
 	world.written = judge_written;
 	world.read = read_source;
-	make_options(fuzz_octet(&input));
+	make_options(fuzz_byte(&input));
 	make_session();
 	while (fuzz_more(&input) && acts < ACTS)
 		act();
 	end_legs();
+	key_close(&session.key);
 	for (i = 0; i < LEGS; i++)
 		free(legs[i]);
 	if (session.tx != NULL)

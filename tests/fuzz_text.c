@@ -2,7 +2,7 @@
  * Fuzz target: what people write, the option words and the specification of
  * chaos.
  *
- * Octet 0 chooses; for options the rest are the words, each ended by a
+ * Byte 0 chooses; for options the rest are the words, each ended by a
  * newline, for chaos it is the text.  A text that is accepted gives what is
  * within the manual's limits; one that is not, a reason.
  */
@@ -27,14 +27,15 @@ judge_options(const struct options *o)
 		MUST(o->paths[i].host[0] != '\0');
 		MUST(ssh || (atoi(o->paths[i].port) >= 1 && atoi(o->paths[i].port) <= 65535));
 	}
-	MUST(!o->calls || (o->threads >= 1 && o->threads <= OPTIONS_THREADS_MAX));
+	MUST(!o->calls || (o->legs >= 1 && o->legs <= OPTIONS_LEGS_MAX));
 	MUST(!o->frame_given || (o->frame_bytes >= 4096 && o->frame_bytes <= 16u << 20));
-	MUST(o->window_bytes >= 1u << 20 && o->window_bytes <= (uint64_t)64 << 30);
+	MUST(o->window_given ? o->window_bytes >= 1u << 20 &&
+	    o->window_bytes <= (uint64_t)64 << 30 : o->window_bytes == 0);
 	MUST(o->heartbeat_ms >= 1000 && o->heartbeat_ms <= 3600u * 1000);
 	MUST(o->timeout_ms <= (uint64_t)1 << 50);
-	MUST(o->verbose >= 0 && o->verbose <= 20);
+	MUST(o->verbose <= 20);
 	MUST(!(o->progress && o->quiet));
-	MUST(o->nfar <= OPTIONS_FAR_MAX);
+	MUST(o->remote_count <= OPTIONS_REMOTE_MAX);
 	MUST(o->command == NULL || o->command[0] != NULL);
 	MUST(memchr(o->key, '\0', sizeof(o->key)) != NULL);
 	MUST(memchr(o->chaos, '\0', sizeof(o->chaos)) != NULL);

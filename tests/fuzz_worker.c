@@ -1,7 +1,10 @@
 /*
- * worker.c, a piece of a leg's life at a time.
+ * worker.c and greeting.c, a piece of a leg's life at a time.
  */
+#include "../greeting.c"
 #include "../worker.c"
+
+#include <stdlib.h>
 
 #include "fuzz_inside.h"
 
@@ -18,11 +21,11 @@ inside_leg_thread(void *argument)
 static void
 hang_up(struct leg *leg)
 {
-	wipe_keys(leg);
+	greeting_forget(leg);
 	close(leg->fd);
 	leg->fd = -1;
-	session_leg_busy(leg->session, false);
-	state_move(leg, LEG_PARKED);
+	leg_busy(leg->session, false);
+	leg_move(leg, LEG_PARKED);
 }
 
 static bool
@@ -38,16 +41,14 @@ go(struct leg *leg)
 bool
 inside_leg_serve(struct leg *leg)
 {
-	struct auth_talk talk;
 	struct hello hello;
 
-	if (!take_pending(leg, &hello, &talk))
+	if (!leg_handed(leg->session, leg, &hello))
 		return false;
-	state_move(leg, LEG_GREETING);
+	leg_move(leg, LEG_GREETING);
 	leg->incarnation = hello.incarnation;
 	leg->path = hello.path;
-	leg->checked = session_checked(leg->session);
-	if (welcome(leg, &hello, &talk))
+	if (greeting_answer(leg, &hello))
 		return go(leg);
 	hang_up(leg);
 	return false;
@@ -56,42 +57,39 @@ inside_leg_serve(struct leg *leg)
 bool
 inside_leg_greet(struct leg *leg, int fd, struct hello *hello)
 {
-	unsigned patience_ms, again_ms;
+	unsigned timeout_ms, again_ms;
 	uint64_t again_ns;
 
-	if (!session_place(leg->session, leg, &patience_ms, &again_ms, &again_ns))
+	if (!dial_choose(leg->session, leg, &timeout_ms, &again_ms, &again_ns))
 		return false;
-	stir(leg);
+	leg_stir(leg);
 	leg->fd = fd;
 	leg->addresses = 1;
 	leg->address = 0;
 	leg->denied = 0;
-	session_leg_busy(leg->session, true);
-	state_move(leg, LEG_GREETING);
-	if (session_hello(leg->session, leg, hello))
+	leg_busy(leg->session, true);
+	leg_move(leg, LEG_GREETING);
+	if (dial_hello(leg->session, leg, hello))
 		return true;
-	session_unwelcome(leg->session, leg);
+	dial_over(leg->session, leg);
 	hang_up(leg);
 	return false;
 }
 
 bool
-inside_leg_answered(struct leg *leg, const uint8_t answer[FRAME_GREETING])
+inside_leg_answered(struct leg *leg, const uint8_t answer[FRAME_GREETING],
+    struct channel_pair *keys)
 {
 	struct dialogue d = { .proven = true };
 
-	auth_talk_init(&d.talk);
+	leg->keys = keys;
 	memcpy(d.answer, answer, FRAME_GREETING);
 	if (answered(leg, &d) != NULL) {
 		hang_up(leg);
 		return false;
 	}
-	outflow_init(&leg->out);
-	leg->checked = session_checked(leg->session);
-	if (take_keys(leg, &d.talk, AUTH_CALLER))
-		return go(leg);
-	hang_up(leg);
-	return false;
+	begin(leg);
+	return go(leg);
 }
 
 const char *
@@ -104,4 +102,58 @@ inside_leg_round(struct leg *leg)
 		hang_up(leg);
 	}
 	return why;
+}
+
+/* A handshake takes so long that one does for all connections: their keys are the same. */
+static void
+shake_hands(struct session *s, struct channel_pair *caller, struct channel_pair *listener)
+{
+	struct handshake *a = handshake_new(), *b = handshake_new();
+	uint8_t said[FRAME_HELLO_SEALED], answer[FRAME_ANSWER], greeting[FRAME_GREETING];
+	struct hello hello = { .role = ROLE_SENDER, .incarnation = 1, .window = 1u << 20,
+		.frame = 4096, .heartbeat_ms = 1000, .known = handshake_known() };
+
+	if (a == NULL || b == NULL ||
+	    greeting_prepare(s, a) != 0 || greeting_prepare(s, b) != 0 ||
+	    !handshake_call(a, &hello, said) || !handshake_hear(b, said, greeting) ||
+	    !handshake_answer(b, greeting, answer) || !handshake_heard(a, answer, greeting))
+		abort();
+	handshake_channels(a, caller);
+	handshake_channels(b, listener);
+	handshake_free(a);
+	handshake_free(b);
+}
+
+void
+inside_keys(struct session *s, struct channel_pair **caller, struct channel_pair **listener)
+{
+	static struct channel_pair kept[2];
+	static bool shaken;
+
+	*caller = channel_pair_new();
+	*listener = channel_pair_new();
+	if (*caller == NULL || *listener == NULL)
+		abort();
+	if (!shaken)
+		shake_hands(s, &kept[0], &kept[1]);
+	shaken = true;
+	**caller = kept[0];
+	**listener = kept[1];
+}
+
+size_t
+inside_seal(struct channel *c, const struct frame *frame, const uint8_t *payload, uint8_t *out)
+{
+	uint8_t head[FRAME_HEAD];
+
+	frame_head_encode(frame, head);
+	if (!channel_seal_head(c, out, head, sizeof(head)))
+		abort();
+	if (frame->length == 0)
+		return FRAME_HEAD_SEALED;
+	if (!channel_body(c, frame->length))
+		abort();
+	aead_seal(&c->body, out + FRAME_HEAD_SEALED, payload, frame->length);
+	aead_tag(&c->body, out + FRAME_HEAD_SEALED + frame->length);
+	return FRAME_HEAD_SEALED + frame->length + FRAME_TAG;
 }

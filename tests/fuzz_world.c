@@ -23,15 +23,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "entropy.h"
+#include "crypto/entropy.h"
 #include "fuzz.h"
-#include "lock.h"
-#include "log.h"
-#include "wake.h"
+#include "sys/clock.h"
+#include "sys/lock.h"
+#include "sys/log.h"
+#include "sys/thread.h"
+#include "sys/wake.h"
 
-#define STORE		(1u << 20)	/* octets on their way, in all */
+#define STORE		(1u << 20)	/* bytes on their way, in all */
 #define THREADS		4
-#define MS		UINT64_C(1000000)
 
 struct world world;
 
@@ -44,7 +45,7 @@ static struct thread {
 static unsigned threads;
 static struct pipe {
 	bool open;
-	uint8_t octets[STORE];
+	uint8_t bytes[STORE];
 	size_t at, have;
 } pipes[WORLD_PIPES];
 static jmp_buf *parked;		/* of the thread that runs */
@@ -109,7 +110,7 @@ world_at(int fd)
 }
 
 bool
-world_push(int fd, const uint8_t *octets, size_t n)
+world_push(int fd, const uint8_t *bytes, size_t n)
 {
 	struct world_conn *c = world_at(fd);
 
@@ -120,7 +121,7 @@ world_push(int fd, const uint8_t *octets, size_t n)
 		c->have -= c->at;
 		c->at = 0;
 	}
-	memcpy(c->in + c->have, octets, n);
+	memcpy(c->in + c->have, bytes, n);
 	c->have += n;
 	return true;
 }
@@ -139,7 +140,7 @@ readable(const struct world_conn *c)
 	return c->error != 0 || waiting(c) > 0 || (c->end && c->have - c->at == 0);
 }
 
-/* The octets that a call of at most n gets, or 0 or -1 with errno as read(2). */
+/* The bytes that a call of at most n gets, or 0 or -1 with errno as read(2). */
 static ssize_t
 come(struct world_conn *c, size_t n, const uint8_t **from)
 {
@@ -202,7 +203,7 @@ recv(int fd, void *to, size_t n, int flags)
 	return got;
 }
 
-/* How many of n octets can be sent, or -1 with errno. */
+/* How many of n bytes can be sent, or -1 with errno. */
 static ssize_t
 go(struct world_conn *c, size_t n)
 {
@@ -223,18 +224,18 @@ go(struct world_conn *c, size_t n)
 }
 
 static void
-gone(int fd, const uint8_t *octets, size_t n)
+gone(int fd, const uint8_t *bytes, size_t n)
 {
 	struct world_conn *c = world_at(fd);
 	size_t at = (size_t)c->sent, first = 0;
 
 	if (c->sent < sizeof(c->said)) {
 		first = sizeof(c->said) - at < n ? sizeof(c->said) - at : n;
-		memcpy(c->said + at, octets, first);
+		memcpy(c->said + at, bytes, first);
 	}
 	c->sent += n;
 	if (world.sent != NULL)
-		world.sent(fd, octets, n);
+		world.sent(fd, bytes, n);
 }
 
 ssize_t
@@ -253,13 +254,13 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 }
 
 ssize_t
-send(int fd, const void *octets, size_t n, int flags)
+send(int fd, const void *bytes, size_t n, int flags)
 {
 	ssize_t went = go(world_at(fd), n);
 
 	(void)flags;
 	if (went > 0)
-		gone(fd, octets, (size_t)went);
+		gone(fd, bytes, (size_t)went);
 	return went;
 }
 
@@ -305,7 +306,7 @@ pipe(int fd[2])
 	return 0;
 }
 
-/* How many of n octets it takes; pieces that are small let it take few. */
+/* How many of n bytes it takes; pieces that are small let it take few. */
 static size_t
 pipe_room(const struct pipe *p, size_t n)
 {
@@ -318,14 +319,14 @@ pipe_room(const struct pipe *p, size_t n)
 }
 
 static void
-pipe_put(struct pipe *p, const uint8_t *octets, size_t n)
+pipe_put(struct pipe *p, const uint8_t *bytes, size_t n)
 {
 	if (n > STORE - p->have) {
-		memmove(p->octets, p->octets + p->at, p->have - p->at);
+		memmove(p->bytes, p->bytes + p->at, p->have - p->at);
 		p->have -= p->at;
 		p->at = 0;
 	}
-	memcpy(p->octets + p->have, octets, n);
+	memcpy(p->bytes + p->have, bytes, n);
 	p->have += n;
 }
 
@@ -344,7 +345,7 @@ tee(int from, int to, size_t n, unsigned flags)
 		errno = EAGAIN;
 		return -1;
 	}
-	pipe_put(q, p->octets + p->at, n);
+	pipe_put(q, p->bytes + p->at, n);
 	return (ssize_t)n;
 }
 #endif
@@ -369,9 +370,9 @@ close(int fd)
 
 /* Standard output */
 
-/* How many of n octets can be written, or -1 with errno. */
+/* How many of n bytes can be written, or -1 with errno. */
 static ssize_t
-write_most(size_t n)
+write_max(size_t n)
 {
 	MUST(world.output_open && world.held == 0);
 	if (world.gone || world.output_error != 0) {
@@ -390,13 +391,13 @@ write_most(size_t n)
 }
 
 static void
-write_out(const uint8_t *octets, size_t n)
+write_out(const uint8_t *bytes, size_t n)
 {
 	if (world.output_room != SIZE_MAX)
 		world.output_room -= n;
 	world.untaken += (int)n;
 	if (world.written != NULL)
-		world.written(octets, n);
+		world.written(bytes, n);
 }
 
 /* A write that blocks: other things happen meanwhile. */
@@ -413,7 +414,7 @@ writev(int fd, const struct iovec *iov, int count)
 		;
 	if (world.output_room == 0)
 		world.output_room = SIZE_MAX;
-	most = write_most(sum(iov, (size_t)count));
+	most = write_max(sum(iov, (size_t)count));
 	for (left = most > 0 ? (size_t)most : 0; left > 0; left -= n, iov++) {
 		n = iov->iov_len < left ? iov->iov_len : left;
 		write_out(iov->iov_base, n);
@@ -426,11 +427,11 @@ writev(int fd, const struct iovec *iov, int count)
 static ssize_t
 splice_in(int from, int to, size_t n)
 {
-	const uint8_t *octets = NULL;
-	ssize_t got = come(world_at(from), n, &octets);
+	const uint8_t *bytes = NULL;
+	ssize_t got = come(world_at(from), n, &bytes);
 
 	if (got > 0)
-		pipe_put(pipe_at(to, 1), octets, (size_t)got);
+		pipe_put(pipe_at(to, 1), bytes, (size_t)got);
 	return got;
 }
 
@@ -438,10 +439,10 @@ static ssize_t
 splice_out(int from, size_t n)
 {
 	struct pipe *p = pipe_at(from, 0);
-	ssize_t most = write_most(n < p->have - p->at ? n : p->have - p->at);
+	ssize_t most = write_max(n < p->have - p->at ? n : p->have - p->at);
 
 	if (most > 0) {
-		write_out(p->octets + p->at, (size_t)most);
+		write_out(p->bytes + p->at, (size_t)most);
 		p->at += (size_t)most;
 	}
 	return most;
@@ -450,7 +451,7 @@ splice_out(int from, size_t n)
 ssize_t
 splice(int from, loff_t *from_at, int to, loff_t *to_at, size_t n, unsigned flags)
 {
-	const uint8_t *octets = NULL;
+	const uint8_t *bytes = NULL;
 	ssize_t most, got;
 
 	(void)flags;
@@ -465,12 +466,12 @@ splice(int from, loff_t *from_at, int to, loff_t *to_at, size_t n, unsigned flag
 		return -1;
 	}
 	/* As the kernel does it: a full pipe is seen before the socket is. */
-	most = write_most(n);
+	most = write_max(n);
 	if (most == -1)
 		return -1;
-	got = come(world_at(from), (size_t)most, &octets);
+	got = come(world_at(from), (size_t)most, &bytes);
 	if (got > 0)
-		write_out(octets, (size_t)got);
+		write_out(bytes, (size_t)got);
 	return got;
 }
 #endif
@@ -528,7 +529,7 @@ read_pipe(struct pipe *p, void *to, size_t n)
 	if (n > p->have - p->at)
 		n = p->have - p->at;
 	MUST(n > 0);
-	memcpy(to, p->octets + p->at, n);
+	memcpy(to, p->bytes + p->at, n);
 	p->at += n;
 	return (ssize_t)n;
 }
@@ -607,7 +608,7 @@ look(struct pollfd *p, nfds_t n)
 static void
 pass(int ms)
 {
-	world.now_ns += (uint64_t)ms * MS;
+	world.now_ns += (unsigned)ms * MS;
 }
 
 int
@@ -642,7 +643,7 @@ nanosleep(const struct timespec *how_long, struct timespec *left)
 	return 0;
 }
 
-/* lock.c: the lock's first octet says whether it is held */
+/* clock.c, thread.c and lock.c: the lock's first byte says whether it is held */
 
 uint64_t
 clock_now_ns(void)
@@ -672,14 +673,14 @@ lock_free(struct lock *l)
 }
 
 void
-lock_take(struct lock *l)
+lock_acquire(struct lock *l)
 {
 	MUST(lock_flip(l));
 	world.held++;
 }
 
 void
-lock_drop(struct lock *l)
+lock_release(struct lock *l)
 {
 	MUST(!lock_flip(l));
 	world.held--;
@@ -692,16 +693,10 @@ lock_cond_init(struct lock_cond *c)
 }
 
 void
-lock_cond_free(struct lock_cond *c)
-{
-	(void)c;
-}
-
-void
 lock_wait(struct lock_cond *c, struct lock *l)
 {
 	(void)c;
-	lock_drop(l);
+	lock_release(l);
 	MUST(world.held == 0 && parked != NULL);
 	longjmp(*parked, 1);
 }
@@ -714,11 +709,11 @@ lock_wait_until(struct lock_cond *c, struct lock *l, uint64_t deadline_ns)
 	(void)c;
 	if (now >= deadline_ns)
 		return false;
-	lock_drop(l);
+	lock_release(l);
 	MUST(world.held == 0);
 	if (world.wait == NULL || !world.wait((int)((deadline_ns - now) / MS)))
 		world.now_ns = deadline_ns;
-	lock_take(l);
+	lock_acquire(l);
 	return world.now_ns < deadline_ns;
 }
 
@@ -735,9 +730,8 @@ lock_wake_all(struct lock_cond *c)
 }
 
 int
-thread_start(pthread_t *t, const char *name, void *(*start)(void *), void *argument)
+thread_start_detached(const char *name, void *(*start)(void *), void *argument)
 {
-	memset(t, 0, sizeof(*t));
 	if (world.no_thread)
 		return EAGAIN;
 	if (threads == THREADS)
@@ -746,12 +740,6 @@ thread_start(pthread_t *t, const char *name, void *(*start)(void *), void *argum
 	thread[threads].start = start;
 	thread[threads++].argument = argument;
 	return 0;
-}
-
-void
-thread_detach(pthread_t t)
-{
-	(void)t;
 }
 
 bool
@@ -820,10 +808,16 @@ log_settle(bool final)
 	(void)final;
 }
 
-size_t
-log_pass(const char *octets, size_t length)
+bool
+log_silent(void)
 {
-	(void)octets;
+	return true;
+}
+
+size_t
+log_pass(const char *bytes, size_t length)
+{
+	(void)bytes;
 	return length;
 }
 
@@ -925,6 +919,24 @@ net_close_on_exec(int fd)
 	return 0;
 }
 
+uint64_t
+net_origin(const char *name)
+{
+	return (uint8_t)name[0];
+}
+
+unsigned
+net_descriptors(void)
+{
+	return 1024;
+}
+
+bool
+net_lost(int error)
+{
+	return error == ECONNRESET || error == ETIMEDOUT || error == ECONNABORTED;
+}
+
 bool
 net_readable(int fd)
 {
@@ -939,17 +951,25 @@ net_abort(int fd)
 }
 
 void
-net_patience(int fd, unsigned ms)
+net_timeout(int fd, unsigned ms)
 {
 	(void)ms;
 	MUST(world_at(fd)->open);
 }
 
-void
-net_unsent(int fd, unsigned octets)
+bool
+net_unsent(int fd, unsigned bytes)
 {
-	(void)octets;
+	(void)bytes;
 	MUST(world_at(fd)->open);
+	return true;
+}
+
+bool
+net_sent(int fd)
+{
+	MUST(world_at(fd)->open);
+	return true;
 }
 
 void
@@ -965,4 +985,20 @@ net_congestion(int fd, const char *name)
 	(void)name;
 	MUST(world_at(fd)->open);
 	return 0;
+}
+
+bool
+net_congestion_of(int fd, char name[NET_CONGESTION])
+{
+	MUST(world_at(fd)->open);
+	memcpy(name, "cubic", sizeof("cubic"));
+	return true;
+}
+
+bool
+net_congestion_usual(const char *other, char name[NET_CONGESTION])
+{
+	(void)other;
+	memcpy(name, "cubic", sizeof("cubic"));
+	return true;
 }

@@ -23,13 +23,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net.h"
+#include "sys/net.h"
 
 #define WORLD_CONNS	160
 #define WORLD_FIRST	100	/* descriptor of connection 0 */
 #define WORLD_OUTPUT	90	/* standard output of a receiver */
 #define WORLD_SOURCE	91	/* standard input of a sender */
-#define WORLD_PIPES	2	/* those of a receiver's own: its sluice */
+#define WORLD_PIPES	2	/* those of a receiver's own: its staging pipe */
 #define WORLD_PIPE	80	/* where the first is read; then where it is written */
 
 /* A connection as the product's end sees it. */
@@ -38,14 +38,14 @@ struct world_conn {
 	bool shut;		/* it has said its end */
 	bool end;		/* the peer has, behind what is still to be read */
 	int error;		/* what every call returns from now on, or 0 */
-	uint8_t *in;		/* what comes in: size octets, at to have of them wait */
+	uint8_t *in;		/* what comes in: size bytes, at to have of them wait */
 	size_t size;
 	size_t at;
 	size_t have;
 	size_t hold;		/* so many of them are not there yet */
-	size_t piece;		/* most octets of one call; 0 = no matter */
-	size_t room;		/* octets that can be sent */
-	uint64_t sent;		/* octets, in all */
+	size_t piece;		/* most bytes of one call; 0 = no matter */
+	size_t room;		/* bytes that can be sent */
+	uint64_t sent;		/* bytes, in all */
 	uint8_t said[384];	/* the first of them: its greetings */
 };
 
@@ -57,7 +57,7 @@ struct world {
 	uint64_t random;
 	unsigned conns;
 	struct world_conn conn[WORLD_CONNS];
-	size_t used;		/* of the octets that connections keep */
+	size_t used;		/* of the bytes that connections keep */
 
 	/* Standard output. */
 	bool pipe;
@@ -66,7 +66,7 @@ struct world {
 	int output_error;
 	size_t output_room;
 	size_t output_piece;
-	int untaken;		/* octets that the reader has not taken */
+	int untaken;		/* bytes that the reader has not taken */
 	bool writing;		/* somebody is in a write that may block */
 
 	/* Standard input. */
@@ -79,8 +79,8 @@ struct world {
 	/* Somebody sleeps: let something happen, or return false. */
 	bool (*wait)(int ms);
 	/* After each piece; world_at(fd)->sent counts it already. */
-	void (*sent)(int fd, const uint8_t *octets, size_t n);
-	void (*written)(const uint8_t *octets, size_t n);
+	void (*sent)(int fd, const uint8_t *bytes, size_t n);
+	void (*written)(const uint8_t *bytes, size_t n);
 	void (*read)(uint8_t *to, uint64_t at, size_t n);
 	int (*accept)(void);
 	int (*dial)(struct net_target *target);
@@ -90,11 +90,11 @@ extern struct world world;
 
 /* Everything anew. */
 void world_reset(void);
-/* A connection with room for so many octets on their way in; -1 if there is none left. */
+/* A connection with room for so many bytes on their way in; -1 if there is none left. */
 int world_connect(size_t size);
 struct world_conn *world_at(int fd);
-/* The peer says n octets; false if there is no room. */
-bool world_push(int fd, const uint8_t *octets, size_t n);
+/* The peer says n bytes; false if there is no room. */
+bool world_push(int fd, const uint8_t *bytes, size_t n);
 /* Run a thread of the product, by its name, as far as it goes, unless it has ended before. */
 void world_run(const char *name);
 /* Likewise; true: it came to its end. */

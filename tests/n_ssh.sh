@@ -3,7 +3,8 @@
 # has its own keys, config and port; `there` is the host's name for ssh. `tunnel`
 # makes a way with ssh -L to the receiver r through it; `push` and `pull` are the
 # program's own word `ssh`. What sshd starts has FAR_OF=$T in its environment, by
-# which it is found, and the runner's mark.
+# which it is found, and the runner's mark; and no shell of it reads this account's
+# own files, which may print something.
 # SERVE_IN and TUNNEL_IN are what to begin commands with on either side, as
 # `ip netns exec NAME`, if that is not here.
 SERVE_IN=
@@ -82,7 +83,7 @@ PermitRootLogin prohibit-password
 AllowTcpForwarding local
 MaxStartups 100
 PrintMotd no
-SetEnv FAR_OF=$T VIAMILLIPEDE_TEST=${VIAMILLIPEDE_TEST:-none}
+SetEnv FAR_OF=$T HOME=$T VIAMILLIPEDE_TEST=${VIAMILLIPEDE_TEST:-none}
 EOF
 	serve sshd server
 	# shellcheck disable=SC2034
@@ -114,7 +115,7 @@ push()
 	_push=$1
 	_command=$2
 	shift 2
-	start "$_push" "$V" ssh there exec "$_command" sshcommand "$SSH" remote "$T/far" "$@"
+	start "$_push" "$V" ssh there exec "$_command" ssh-command "$SSH" remote-program "$T/far" "$@"
 } 3<&0
 
 pull()
@@ -122,12 +123,12 @@ pull()
 	_pull=$1
 	_command=$2
 	shift 2
-	start "$_pull" "$V" ssh there source "$_command" sshcommand "$SSH" remote "$T/far" "$@"
+	start "$_pull" "$V" ssh there source "$_command" ssh-command "$SSH" remote-program "$T/far" "$@"
 } 3<&0
 
 # What sshd has started and is still there: `far LIST` is a process and its
-# arguments a line, `far SERVE` only the far sides' processes, `far SSH` what of
-# ssh a near side has started.
+# arguments a line, `far SERVE` only the remote sides' processes, `far SSH` what of
+# ssh a local side has started.
 far()
 {
 	"$PY" -IS "$TESTS/t_far.py" "$T" "$1"
@@ -138,7 +139,7 @@ far_is_gone()
 	[ -z "$(far LIST)$(far SSH)" ]
 }
 
-# `nothing_left SECONDS`: of the far side and of ssh, after so long.
+# `nothing_left SECONDS`: of the remote side and of ssh, after so long.
 nothing_left()
 {
 	within "$1" far_is_gone || fail "left: $(far LIST) $(far SSH)"
@@ -149,4 +150,22 @@ once()
 {
 	_lines=$(grep -c -i -e "$2" "$T/$1.err") || :
 	[ "$_lines" = 1 ] || fail "$1 said $_lines times: $2"
+}
+
+# `filter OUTCOME`: over an emulated path nothing but ssh gets through to the remote side;
+# `filter ''` lets all in.
+filter()
+{
+	ip netns exec "$NS_B" nft -f - <<END
+table ip t
+delete table ip t
+table ip t {
+	chain in {
+		type filter hook input priority 0;
+		tcp dport $SSH_PORT accept
+		tcp sport $SSH_PORT accept
+		${1:+ip daddr 10.77.0.2 meta l4proto tcp $1}
+	}
+}
+END
 }

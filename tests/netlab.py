@@ -59,6 +59,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 SKIP = 77
 PREFIX = 'vmlab'
+ALLOWED = '/proc/sys/net/ipv4/tcp_allowed_congestion_control'
 
 SHELL_FUNCTIONS = r'''
 in_a() { ip netns exec "$NS_A" "$@"; }
@@ -185,6 +186,14 @@ def sweep():
                           ignore_errors=True)
 
 
+def _write(path, text, what):
+    try:
+        with open(path, 'w') as f:
+            f.write(text)
+    except OSError as e:
+        raise Unavailable('%s %s: %s' % (what, text, e.strerror)) from e
+
+
 def find_wanem(build_dir):
     """$WANEM, or one built beside the sources, or one built for this lab."""
     source = os.path.join(HERE, 'wanem.c')
@@ -226,9 +235,13 @@ class Lab:
     _made = 0
 
     def __init__(self, paths, seed=None, ipv6=False, mtu=1500, tick_us=100,
-                 sysctl=None, ordinary=False, congestion=None):
+                 sysctl=None, ordinary=False, congestion=None, allowed=None):
+        """congestion: what both namespaces use by default.  allowed: what
+        ordinary users may choose meanwhile; that is one list for the whole
+        machine, put back by close() (after a SIGKILL, by nobody)."""
         _check_machine()
         self.congestion = congestion
+        self._allowed = None
         self.paths = [parse_path(p) for p in paths]
         self.mtu, self.ipv6 = mtu, ipv6
         self._lock = threading.Lock()
@@ -245,6 +258,7 @@ class Lab:
         try:
             sweep()
             self.dir = tempfile.mkdtemp(prefix=name + '.')
+            self._allow(allowed)
             for ns in (self.ns_a, self.ns_b):
                 self._make_namespace(ns, sysctl or {})
             self._start_wanem(seed, tick_us, ordinary)
@@ -276,6 +290,8 @@ class Lab:
             'net.ipv6.conf.default.router_solicitations': 0,
             'net.ipv6.conf.default.addr_gen_mode': 1,
         }
+        if self.congestion:
+            settings['net.ipv4.tcp_congestion_control'] = self.congestion
         settings.update(sysctl)
         script = ''
         for key, value in settings.items():
@@ -285,6 +301,17 @@ class Lab:
                            input=script, text=True, stderr=subprocess.PIPE)
         if p.returncode != 0:
             raise Unavailable('sysctl in namespace: ' + p.stderr.strip())
+
+    def _allow(self, names):
+        with open(ALLOWED) as f:
+            before = f.read().split()
+        if names is None:
+            names = before + [self.congestion] * (
+                self.congestion not in before + [None])
+        if list(names) == before:
+            return
+        self._allowed = before
+        _write(ALLOWED, ' '.join(names), 'congestion controls')
 
     def _start_wanem(self, seed, tick_us, ordinary):
         self.fifo_cmd = os.path.join(self.dir, 'cmd')
@@ -316,20 +343,8 @@ class Lab:
                 if self.ipv6:
                     _ip('-n', ns, '-6', 'addr', 'add',
                         self.addr(side, i, 6) + '/64', 'dev', 'wan%d' % i)
-                if self.congestion:
-                    self._set_congestion(ns, side, i)
             for command in path.commands:
                 self.cmd('path %d %s' % (i, command))
-
-    def _set_congestion(self, ns, side, path):
-        """By the routes: a namespace's sysctl knows unrestricted ones only."""
-        _ip('-n', ns, 'route', 'replace', '10.77.%d.0/24' % path, 'dev',
-            'wan%d' % path, 'proto', 'kernel', 'scope', 'link', 'src',
-            self.addr(side, path), 'congctl', self.congestion)
-        if self.ipv6:
-            _ip('-n', ns, '-6', 'route', 'replace', 'fd77:%x::/64' % path,
-                'dev', 'wan%d' % path, 'proto', 'kernel', 'metric', '256',
-                'congctl', self.congestion)
 
     def _reply_line(self, patience):
         deadline = time.monotonic() + patience
@@ -394,8 +409,10 @@ class Lab:
     def argv(self, side, argv):
         return ['ip', 'netns', 'exec', self.ns(side)] + list(argv)
 
-    def popen(self, side, argv, **kw):
+    def popen(self, side, argv, user=None, **kw):
         """subprocess.Popen inside a namespace; its pid is the program's."""
+        if user is not None:
+            argv = ['setpriv', '--reuid', user, '--clear-groups'] + list(argv)
         p = subprocess.Popen(self.argv(side, argv), **kw)
         self._processes.append(p)
         return p
@@ -466,6 +483,8 @@ class Lab:
             if p.poll() is None:
                 p.kill()
             p.wait()
+        if self._allowed is not None:
+            _write(ALLOWED, ' '.join(self._allowed), 'congestion controls')
         if self.dir is not None:
             shutil.rmtree(self.dir, ignore_errors=True)
         atexit.unregister(self.close)

@@ -39,11 +39,7 @@ rm -rf "$copy"
 mkdir -p "$copy" "$reports"
 # Some tests run the program as another user.
 chmod 1777 "$reports"
-cp -p ./*.c ./*.h Makefile "$copy"
-for document in README.md viamillipede.1; do
-	[ ! -e "$document" ] || cp -p "$document" "$copy"
-done
-cp -Rp tests share "$copy"
+tests/copy-sources.sh "$copy"
 cd "$copy"
 unset MAKEFLAGS MAKEOVERRIDES MFLAGS
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
@@ -51,10 +47,10 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 # shellcheck disable=SC2016
 needed=$(printf 'needed:\n\t@echo $(UNITS) $(TOOLS)\n' |
     make -s -f Makefile -f - needed)
-# The emulated network is to be as fast as ever; it links nothing of ours.
+# These are to be as fast as ever; they link nothing of ours.
 # shellcheck disable=SC2086
 {
-	make CC="$compiler" build/wanem
+	make CC="$compiler" build/wanem build/t_run build/t_source
 	make -j "$jobs" CC="$compiler" CFLAGS="$flags" viamillipede $needed
 } >make.log 2>&1 || {
 	tail -n 40 make.log >&2
@@ -72,6 +68,8 @@ export TSAN_OPTIONS="$common:second_deadlock_stack=1"
 export LSAN_OPTIONS="log_path=$reports/report"
 export VIAMILLIPEDE="$copy/viamillipede" BUILD=build
 export TEST_SLOW="${TEST_SLOW:-3}"
+# What otherwise only waits computes a lot here.
+export TEST_WAITERS="${TEST_WAITERS:-4}"
 
 # The thread sanitizer of older compilers cannot live with all of today's
 # randomisation of addresses.

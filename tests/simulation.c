@@ -12,17 +12,18 @@
  *
  * Each schedule has two parts.  In the first, legs are reset, closed by either
  * end, silent in one direction or both and redialled, greetings are late,
- * payloads are spoilt and the consumer stalls.  In the second all of that has
- * ended and everybody gets a turn in each round; the transfer must then come
+ * payloads are spoilt, headers are forged and the consumer stalls.  In some
+ * schedules no connection lives until its first STATUS, to the very end.  In the second all of that
+ * has ended and everybody gets a turn in each round; the transfer must then come
  * to its end within a bounded number of rounds.  What must hold is checked at
  * every step:
- *  1. the consumer gets the octets of the stream, in order, each once;
+ *  1. the consumer gets the bytes of the stream, in order, each once;
  *  2. nothing is acknowledged that the receiver does not have, and nothing is
  *     sent beyond the credit that it has given;
  *  3. what a leg sends from stays in place until the leg is done with it, and
  *     so does what the writer writes from;
  *  4. the sender hears "done" only after all was delivered;
- *  5. window_audit and order_audit find nothing.
+ *  5. window_audit and reassembly_audit find nothing.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,9 +31,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../order.h"
-#include "../window.h"
 #include "check.h"
+#include "../core/reassembly.h"
+#include "../core/window.h"
+#include "core/time.h"
 
 #define LEGS	8
 #define CONNS	4		/* connections of one leg, old and new, at once */
@@ -41,7 +43,6 @@
 #define SPARE	6		/* of them for words that may not be left out */
 #define PIECES	16
 #define STREAM	(64u << 10)
-#define MS	UINT64_C(1000000)
 
 enum down_kind { DOWN_DATA, DOWN_FIN, DOWN_FAIL, DOWN_BYE };
 
@@ -49,8 +50,9 @@ struct down {
 	enum down_kind kind;
 	uint64_t seq;
 	uint32_t length;
-	uint32_t there;		/* octets of the payload that were sent */
+	uint32_t there;		/* bytes of the payload that were sent */
 	bool spoilt;
+	bool forged;		/* a header that is not the sender's, and nothing more */
 };
 
 enum up_kind { UP_WELCOME, UP_REFUSE, UP_STATUS, UP_DONE, UP_FAIL, UP_BYE };
@@ -75,7 +77,7 @@ struct conn {
 	uint32_t incarnation;
 	unsigned slow;		/* one attempt in so many gets through */
 	unsigned down_head, down_count;
-	uint32_t down_taken;	/* octets taken of the first frame */
+	uint32_t down_taken;	/* bytes taken of the first frame */
 	unsigned up_head, up_count;
 	struct down down[DOWN];
 	struct up up[UP];
@@ -87,7 +89,7 @@ struct tx_leg {
 	uint32_t newest;
 	bool active;
 	struct window_frame frame;
-	uint32_t at;		/* octets of it that were sent */
+	uint32_t at;		/* bytes of it that were sent */
 	bool said_fail;
 	bool said_bye;
 };
@@ -99,17 +101,17 @@ struct rx_leg {
 	bool known;
 	uint32_t incarnation;
 	uint64_t received;
-	bool said;		/* the verdict, on this connection */
+	bool said;		/* the outcome, on this connection */
 	bool inside;		/* of a frame */
-	enum order_way way;
+	enum reassembly_way way;
 	uint64_t seq, end, begin, skip;
-	struct order_buffer *buffer;
+	struct reassembly_buffer *buffer;
 	bool waiting;
-	uint64_t soon_ns;
+	uint64_t wait_until_ns;
 	uint64_t full_ns;
 };
 
-enum verdict { NONE, DONE, FAILED };
+enum outcome { NONE, DONE, FAILED };
 
 static uint8_t stream[STREAM];
 
@@ -118,7 +120,7 @@ static struct {
 	bool trace;
 	/* What this schedule is like. */
 	unsigned legs, stride, calm, cuts, dribble, audit;
-	bool checked, copies, direct, mean;
+	bool checked, copies, direct, mean, brief;
 	uint64_t total, window_bytes;
 	uint32_t frame;
 	uint64_t late_ns;
@@ -129,26 +131,26 @@ static struct {
 	uint8_t *room;
 	size_t room_size;
 	bool agreed;
-	enum verdict tx_verdict;
+	enum outcome tx_outcome;
 	bool tx_released;
 	/* The receiver. */
-	struct order order;
+	struct reassembly reassembly;
 	struct rx_leg rx[LEGS];
 	uint64_t delivered;
 	bool stopped, stalled, writing, released;
 	bool told_failed;	/* the sender's FAIL has come */
-	struct order_piece piece[PIECES];
+	struct reassembly_piece piece[PIECES];
 	size_t pieces;
-	enum verdict rx_verdict;
+	enum outcome rx_outcome;
 	long buffers;
 	struct conn conn[LEGS * CONNS];	/* of leg n from n * CONNS on */
 } sim;
 
 /* What happened in all schedules, to prove that it did. */
 static struct {
-	uint64_t frames, octets, copies, resent, repeated, takeovers, closes, stale, replaced,
+	uint64_t frames, bytes, copies, resent, repeated, takeovers, closes, stale, replaced,
 	    orphans, prefixes, spoilt, soon, turns, full, resumed_late, partial, fins, failed,
-	    verdicts_lost, empty, stretched, gaveup, unwelcome;
+	    outcomes_lost, empty, stretched, gaveup, forged, ahead, greeted;
 } seen;
 
 static void
@@ -238,10 +240,10 @@ conn_answer(struct conn *c, enum up_kind kind)
 	static struct up nowhere;
 	struct up *u = &nowhere;
 
-	if (c->tx_open && !c->cut && c->up_count < UP)
+	if (c->tx_open && !c->cut && c->up_count < UP && !(sim.brief && kind == UP_STATUS))
 		u = &c->up[(c->up_head + c->up_count++) % UP];
 	else if (kind == UP_DONE || kind == UP_FAIL)
-		seen.verdicts_lost++;
+		seen.outcomes_lost++;
 	u->kind = kind;
 	u->count = 0;
 	return u;
@@ -295,7 +297,7 @@ source_act(void)
 	struct window *w = &sim.window;
 	size_t n;
 
-	if (w->eof || sim.tx_verdict != NONE)
+	if (w->eof || sim.tx_outcome != NONE)
 		return;
 	if (sim.room == NULL && w->end < sim.total) {
 		sim.room = window_room(w, &n);
@@ -312,7 +314,7 @@ source_act(void)
 		sim.room = NULL;
 		TELL("source %llu", U(w->end));
 	}
-	/* The end may come with the last octets or later. */
+	/* The end may come with the last bytes or later. */
 	if (w->end == sim.total && once_in(2))
 		window_eof(w, 0);
 }
@@ -332,7 +334,6 @@ static bool
 tx_next(unsigned i)
 {
 	struct tx_leg *l = &sim.tx[i];
-	enum window_cut kind;
 	struct down *d;
 
 	if (l->conn->down_count == DOWN)
@@ -342,18 +343,18 @@ tx_next(unsigned i)
 		conn_send(l->conn, DOWN_FAIL);
 		return true;
 	}
-	if (sim.tx_verdict != NONE && sim.tx_fails != 1) {
+	if (sim.tx_outcome != NONE && sim.tx_fails != 1) {
 		if (!l->said_bye)
 			conn_send(l->conn, DOWN_BYE);
 		l->said_bye = true;
 		return false;
 	}
-	HOLDS(window_take(&sim.window, number(i), (uint32_t)some(sim.cuts), sim.copies,
-	    sim.now_ns, &l->frame, &kind) == 0);
-	if (kind == WINDOW_NONE)
+	HOLDS(window_take(&sim.window, number(i), (uint32_t)some(sim.cuts), sim.now_ns,
+	    &l->frame) == 0);
+	if (l->frame.kind == WINDOW_NONE)
 		return false;
-	d = conn_send(l->conn, kind == WINDOW_FIN ? DOWN_FIN : DOWN_DATA);
-	if (kind == WINDOW_FIN) {
+	d = conn_send(l->conn, l->frame.kind == WINDOW_FIN ? DOWN_FIN : DOWN_DATA);
+	if (l->frame.kind == WINDOW_FIN) {
 		seen.fins++;
 		return true;
 	}
@@ -372,7 +373,7 @@ tx_next(unsigned i)
 	return true;
 }
 
-/* Some more octets of the frame that is under way; the chunk is pinned. */
+/* Some more bytes of the frame that is under way; the chunk is pinned. */
 static void
 tx_push(unsigned i)
 {
@@ -407,42 +408,49 @@ static void
 tx_status(const struct up *u)
 {
 	struct window *w = &sim.window;
-	uint64_t before = w->base + ranges_total(&w->acked), sum = 0, gain;
+	uint64_t before = w->base + ranges_total(&w->acked), sum = 0, newly_acked;
 	bool failed = false;
 	unsigned k;
 
 	for (k = 0; k < u->count; k++) {
-		SOUND(window_received(w, u->entry[k].leg, u->entry[k].incarnation,
-		    u->entry[k].received, &gain, &failed));
-		sum += gain;
-		w->leg[u->entry[k].leg].late_ns = sim.late_ns;
+		SOUND(window_received(w, &u->entry[k], &newly_acked, &failed));
+		sum += newly_acked;
+		w->leg[u->entry[k].leg].late_ns = sim.copies ? sim.late_ns : 0;
 	}
-	SOUND(window_delivered(w, u->delivered, u->limit, &gain, &failed));
+	SOUND(window_delivered(w, u->delivered, u->limit, &newly_acked, &failed));
 	HOLDS(!failed);
-	HOLDS(w->base + ranges_total(&w->acked) - before == sum + gain);
+	HOLDS(w->base + ranges_total(&w->acked) - before == sum + newly_acked);
 	seen.stretched += window_stretch(w, draw((size_t)sim.window_bytes * 2));
 }
 
 static void
-tx_verdict(enum verdict verdict)
+tx_outcome(enum outcome outcome)
 {
 	struct window *w = &sim.window;
 
-	if (sim.tx_verdict != NONE)
+	if (sim.tx_outcome != NONE)
 		return;
-	TELL("tx hears %s", verdict == DONE ? "done" : "failed");
-	if (verdict == DONE)
+	TELL("tx hears %s", outcome == DONE ? "done" : "failed");
+	if (outcome == DONE)
 		HOLDS(w->eof && w->end == sim.total && sim.delivered == sim.total);
-	HOLDS(sim.rx_verdict == verdict);
-	sim.tx_verdict = verdict;
+	HOLDS(sim.rx_outcome == outcome);
+	sim.tx_outcome = outcome;
 }
 
 static void
-tx_welcome(unsigned i)
+tx_welcome(unsigned i, const struct up *u)
 {
+	bool failed = false;
+	uint64_t newly_acked;
+
 	if (!sim.agreed)
 		window_agree(&sim.window, sim.window_bytes, sim.frame);
 	sim.agreed = true;
+	SOUND(window_delivered(&sim.window, u->delivered, u->delivered + sim.window_bytes,
+	    &newly_acked,
+	    &failed));
+	HOLDS(!failed);
+	seen.greeted += newly_acked > 0;
 	HOLDS(window_leg_up(&sim.window, number(i), sim.tx[i].conn->incarnation) == 0);
 	sim.tx[i].up = true;
 	TELL("tx %u.%u is up", i, sim.tx[i].conn->incarnation);
@@ -467,7 +475,7 @@ tx_hear(unsigned i)
 	c->up_count--;
 	switch (u->kind) {
 	case UP_WELCOME:
-		tx_welcome(i);
+		tx_welcome(i, u);
 		break;
 	case UP_REFUSE:
 		tx_close(i, "refused");
@@ -476,13 +484,13 @@ tx_hear(unsigned i)
 		tx_status(u);
 		break;
 	case UP_DONE:
-		tx_verdict(DONE);
+		tx_outcome(DONE);
 		break;
 	case UP_FAIL:
-		tx_verdict(FAILED);
+		tx_outcome(FAILED);
 		break;
 	case UP_BYE:
-		HOLDS(sim.tx_verdict == FAILED);
+		HOLDS(sim.tx_outcome == FAILED);
 		sim.tx_released = true;
 		break;
 	}
@@ -491,7 +499,7 @@ tx_hear(unsigned i)
 /* The receiver's side, as inflow.c and rx.c drive it */
 
 static void
-buffer_release(struct order_buffer *b, void *cookie)
+buffer_release(struct reassembly_buffer *b, void *cookie)
 {
 	(void)cookie;
 	memset(b->data, 0xdb, b->size);
@@ -499,11 +507,11 @@ buffer_release(struct order_buffer *b, void *cookie)
 	sim.buffers--;
 }
 
-static struct order_buffer *
+static struct reassembly_buffer *
 buffer_new(size_t n)
 {
 	size_t size = once_in(2) ? n : n + n / 8;
-	struct order_buffer *b = malloc(sizeof(*b) + size);
+	struct reassembly_buffer *b = malloc(sizeof(*b) + size);
 
 	HOLDS(b != NULL);
 	b->users = 1;
@@ -526,10 +534,10 @@ buffer_drop(struct rx_leg *l)
 static void
 rx_store(struct rx_leg *l, uint64_t end)
 {
-	struct order_buffer *b = l->buffer;
+	struct reassembly_buffer *b = l->buffer;
 
 	l->buffer = NULL;
-	HOLDS(order_store(&sim.order, l->begin, end, b, 0) == 0);
+	HOLDS(reassembly_store(&sim.reassembly, l->begin, end, b) == 0);
 	l->received += end - l->begin;
 }
 
@@ -540,7 +548,7 @@ rx_close(unsigned i, const char *why)
 	struct conn *c = l->conn;
 
 	TELL("rx %u.%u closes: %s", i, c->incarnation, why);
-	order_leave(&sim.order, (int)number(i));
+	reassembly_leave(&sim.reassembly, (int)number(i));
 	if (l->buffer != NULL && !sim.checked && l->seq > l->begin) {
 		seen.prefixes++;
 		rx_store(l, l->seq);
@@ -557,8 +565,8 @@ static void
 rx_stop(void)
 {
 	sim.stopped = true;
-	if (sim.rx_verdict == NONE)
-		sim.rx_verdict = FAILED;
+	if (sim.rx_outcome == NONE)
+		sim.rx_outcome = FAILED;
 }
 
 static void
@@ -571,11 +579,11 @@ rx_say_status(unsigned i, bool all)
 	if (c->up_count >= UP - SPARE)
 		return;
 	u = conn_answer(c, UP_STATUS);
-	u->delivered = sim.order.cursor;
-	u->limit = sim.order.cursor + sim.window_bytes;
+	u->delivered = sim.reassembly.cursor;
+	u->limit = sim.reassembly.cursor + sim.window_bytes;
 	/* A receiver may give less credit than the window. */
 	if (sim.mean && sim.steps % 2 == 0)
-		u->limit = sim.order.cursor + draw((size_t)sim.window_bytes);
+		u->limit = sim.reassembly.cursor + draw((size_t)sim.window_bytes);
 	for (k = 0; k < sim.legs; k++) {
 		if (!sim.rx[k].known || (!all && k != i))
 			continue;
@@ -593,9 +601,9 @@ rx_say(unsigned i, bool all)
 	if (l->conn == NULL)
 		return;
 	rx_say_status(i, all);
-	if (sim.rx_verdict != NONE && !l->said && l->conn->up_count < UP) {
+	if (sim.rx_outcome != NONE && !l->said && l->conn->up_count < UP) {
 		conn_answer(l->conn, sim.told_failed ? UP_BYE :
-		    sim.rx_verdict == DONE ? UP_DONE : UP_FAIL);
+		    sim.rx_outcome == DONE ? UP_DONE : UP_FAIL);
 		l->said = true;
 	}
 }
@@ -626,7 +634,7 @@ rx_greet(struct conn *c)
 	l->received = 0;
 	l->said = false;
 	TELL("rx %u.%u joins", c->leg, c->incarnation);
-	conn_answer(c, UP_WELCOME);
+	conn_answer(c, UP_WELCOME)->delivered = sim.reassembly.cursor;
 	rx_say(c->leg, true);
 }
 
@@ -635,21 +643,21 @@ rx_choose(unsigned i, bool direct)
 {
 	struct rx_leg *l = &sim.rx[i];
 
-	l->way = ORDER_VOID;
+	l->way = REASSEMBLY_DISCARD;
 	l->skip = 0;
 	if (!sim.stopped)
-		l->way = order_begin(&sim.order, (int)number(i), l->seq, l->end,
+		l->way = reassembly_begin(&sim.reassembly, (int)number(i), l->seq, l->end,
 		    direct && sim.direct && !sim.checked);
-	if (l->way == ORDER_TURN) {
-		HOLDS(sim.order.turn == (int)number(i) && !sim.writing);
-		HOLDS(l->seq <= sim.order.cursor && sim.order.cursor < l->end);
-		HOLDS(sim.order.count == 0 ||
-		    sim.order.piece[sim.order.head].seq > sim.order.cursor);
-		l->skip = sim.order.cursor - l->seq;
+	if (l->way == REASSEMBLY_DIRECT) {
+		HOLDS(sim.reassembly.turn == (int)number(i) && !sim.writing);
+		HOLDS(l->seq <= sim.reassembly.cursor && sim.reassembly.cursor < l->end);
+		HOLDS(sim.reassembly.count == 0 ||
+		    sim.reassembly.piece[sim.reassembly.head].seq > sim.reassembly.cursor);
+		l->skip = sim.reassembly.cursor - l->seq;
 		seen.turns++;
 	}
-	seen.soon += l->way == ORDER_SOON;
-	if (l->way == ORDER_KEEP) {
+	seen.soon += l->way == REASSEMBLY_WAIT;
+	if (l->way == REASSEMBLY_BUFFER) {
 		l->buffer = buffer_new((size_t)(l->end - l->seq));
 		l->begin = l->seq;
 	}
@@ -702,13 +710,13 @@ rx_void(struct rx_leg *l, uint32_t n)
 
 /* Nothing moves: the connection is dry, or the consumer is full. */
 static void
-rx_turn_idle(unsigned i, bool dry)
+rx_turn_idle(unsigned i, bool app_limited)
 {
 	struct rx_leg *l = &sim.rx[i];
 
-	if (dry) {
+	if (app_limited) {
 		l->full_ns = 0;
-		if (!order_wait(&sim.order, (int)number(i)))
+		if (!reassembly_wait(&sim.reassembly, (int)number(i)))
 			rx_choose(i, true);
 		else
 			l->waiting = true;
@@ -719,7 +727,7 @@ rx_turn_idle(unsigned i, bool dry)
 	if (sim.now_ns - l->full_ns < 20 * MS)
 		return;
 	seen.full++;
-	order_leave(&sim.order, (int)number(i));
+	reassembly_leave(&sim.reassembly, (int)number(i));
 	rx_choose(i, false);
 }
 
@@ -731,13 +739,13 @@ rx_turn(unsigned i, uint32_t there)
 
 	if (l->waiting) {
 		l->waiting = false;
-		if (!order_resume(&sim.order, (int)number(i))) {
+		if (!reassembly_resume(&sim.reassembly, (int)number(i))) {
 			seen.resumed_late++;
 			rx_choose(i, true);
 			return;
 		}
 	}
-	HOLDS(sim.order.turn == (int)number(i));
+	HOLDS(sim.reassembly.turn == (int)number(i));
 	if (l->skip > 0) {
 		n = there < l->skip ? there : (uint32_t)l->skip;
 		l->skip -= n;
@@ -750,17 +758,31 @@ rx_turn(unsigned i, uint32_t there)
 		rx_turn_idle(i, there == 0);
 		return;
 	}
-	HOLDS(l->seq == sim.order.cursor && !sim.writing);
+	HOLDS(l->seq == sim.reassembly.cursor && !sim.writing);
 	l->seq += there;
 	l->received += there;
 	l->conn->down_taken += there;
 	sim.delivered += there;
-	order_moved(&sim.order, (int)number(i), there);
+	reassembly_moved(&sim.reassembly, there);
 	l->full_ns = 0;
 	if (l->seq == l->end) {
-		order_leave(&sim.order, (int)number(i));
+		reassembly_leave(&sim.reassembly, (int)number(i));
 		rx_frame_done(l);
 	}
+}
+
+/* Only a header that nobody sent forbids the true end, and only while its leg does not wait. */
+static bool
+rx_fin(unsigned i)
+{
+	const char *why = reassembly_fin(&sim.reassembly, sim.total);
+
+	if (why == NULL)
+		return true;
+	HOLDS(sim.reassembly.turn >= 0 && !sim.reassembly.waiting &&
+	    sim.reassembly.turn_end > sim.total);
+	rx_close(i, why);
+	return false;
 }
 
 static void
@@ -770,7 +792,8 @@ rx_control(unsigned i, enum down_kind kind)
 	case DOWN_DATA:
 		break;
 	case DOWN_FIN:
-		SOUND(order_fin(&sim.order, sim.total));
+		if (!rx_fin(i))
+			return;
 		break;
 	case DOWN_FAIL:
 		TELL("rx hears failed");
@@ -778,7 +801,7 @@ rx_control(unsigned i, enum down_kind kind)
 		sim.released = sim.told_failed = true;
 		break;
 	case DOWN_BYE:
-		HOLDS(sim.rx_verdict != NONE);
+		HOLDS(sim.rx_outcome != NONE);
 		sim.released = true;
 		break;
 	}
@@ -786,6 +809,26 @@ rx_control(unsigned i, enum down_kind kind)
 }
 
 /* Whatever the first frame of the queue allows to be done. */
+/* The header of a frame of the stream has come. */
+static void
+rx_begin(unsigned i, const struct down *d)
+{
+	struct rx_leg *l = &sim.rx[i];
+	const char *why = reassembly_admit(&sim.reassembly, d->seq, d->length);
+
+	if (why != NULL) {
+		HOLDS(d->forged);
+		rx_close(i, why);
+		return;
+	}
+	l->inside = true;
+	l->waiting = false;
+	l->seq = d->seq;
+	l->end = d->seq + d->length;
+	l->wait_until_ns = sim.now_ns + MS;
+	rx_choose(i, true);
+}
+
 static void
 rx_read(unsigned i)
 {
@@ -807,13 +850,7 @@ rx_read(unsigned i)
 		return;
 	}
 	if (!l->inside) {
-		SOUND(order_admit(&sim.order, d->seq, d->length));
-		l->inside = true;
-		l->waiting = false;
-		l->seq = d->seq;
-		l->end = d->seq + d->length;
-		l->soon_ns = sim.now_ns + MS;
-		rx_choose(i, true);
+		rx_begin(i, d);
 		return;
 	}
 	there = d->there - c->down_taken;
@@ -825,18 +862,18 @@ rx_read(unsigned i)
 		return;
 	}
 	switch (l->way) {
-	case ORDER_TURN:
-		/* A thread that sleeps is woken by octets only. */
+	case REASSEMBLY_DIRECT:
+		/* A thread that sleeps is woken by bytes only. */
 		if (there > 0 || !l->waiting)
 			rx_turn(i, there);
 		break;
-	case ORDER_SOON:
-		rx_choose(i, sim.now_ns < l->soon_ns);
+	case REASSEMBLY_WAIT:
+		rx_choose(i, sim.now_ns < l->wait_until_ns);
 		break;
-	case ORDER_KEEP:
+	case REASSEMBLY_BUFFER:
 		rx_keep(i, there);
 		break;
-	case ORDER_VOID:
+	case REASSEMBLY_DISCARD:
 		rx_void(l, there);
 		break;
 	}
@@ -846,14 +883,14 @@ rx_read(unsigned i)
 static void
 writer_end(void)
 {
-	uint64_t at = sim.order.cursor, sum = 0, n, part;
+	uint64_t at = sim.reassembly.cursor, sum = 0, n, part;
 	size_t k;
 
 	for (k = 0; k < sim.pieces; k++)
 		sum += sim.piece[k].end - sim.piece[k].seq;
 	n = sim.stopped ? 0 : once_in(3) ? sum : draw((size_t)sum + 1);
 	seen.partial += n < sum;
-	HOLDS(sim.order.turn == ORDER_WRITER);
+	HOLDS(sim.reassembly.turn == REASSEMBLY_WRITER);
 	for (k = 0, sum = n; sum > 0; k++, sum -= part) {
 		part = sim.piece[k].end - sim.piece[k].seq;
 		if (part > sum)
@@ -863,7 +900,7 @@ writer_end(void)
 		at += part;
 	}
 	sim.delivered += n;
-	order_written(&sim.order, n);
+	reassembly_written(&sim.reassembly, n);
 	sim.writing = false;
 }
 
@@ -875,14 +912,14 @@ writer_act(void)
 			writer_end();
 		return;
 	}
-	if (sim.stopped || sim.rx_verdict != NONE)
+	if (sim.stopped || sim.rx_outcome != NONE)
 		return;
-	if (order_complete(&sim.order)) {
+	if (reassembly_complete(&sim.reassembly)) {
 		HOLDS(sim.delivered == sim.total);
-		sim.rx_verdict = DONE;
+		sim.rx_outcome = DONE;
 		TELL("rx is done");
-	} else if (order_writable(&sim.order)) {
-		sim.pieces = order_write(&sim.order, sim.piece, 1 + draw(PIECES));
+	} else if (reassembly_writable(&sim.reassembly)) {
+		sim.pieces = reassembly_write(&sim.reassembly, sim.piece, 1 + draw(PIECES));
 		HOLDS(sim.pieces > 0);
 		sim.writing = true;
 	}
@@ -895,11 +932,11 @@ static void
 check_acknowledged(void)
 {
 	const struct ranges *r = &sim.window.acked;
-	const struct order *o = &sim.order;
+	const struct reassembly *o = &sim.reassembly;
 	uint64_t at, hi;
 	size_t k = 0, i;
 
-	HOLDS(sim.window.base <= order_contiguous(o));
+	HOLDS(sim.window.base <= reassembly_contiguous(o));
 	for (i = 0; i < r->n; i++) {
 		at = r->v[r->head + i].lo;
 		hi = r->v[r->head + i].hi;
@@ -922,24 +959,24 @@ static void
 check_step(void)
 {
 	const struct window *w = &sim.window;
-	const struct order *o = &sim.order;
+	const struct reassembly *o = &sim.reassembly;
 
 	HOLDS(o->cursor == sim.delivered);
 	HOLDS(sim.delivered <= sim.total);
 	HOLDS(w->delivered <= o->cursor);
 	HOLDS(w->limit <= o->cursor + sim.window_bytes);
 	HOLDS(w->next <= w->limit);
-	HOLDS(w->next >= order_contiguous(o));
+	HOLDS(w->next >= reassembly_contiguous(o));
 	HOLDS(o->stored <= sim.window_bytes + sim.frame);
-	HOLDS(!sim.writing || o->turn == ORDER_WRITER);
-	/* Delivery never waits for an octet that is here. */
+	HOLDS(!sim.writing || o->turn == REASSEMBLY_WRITER);
+	/* Delivery never waits for an byte that is here. */
 	HOLDS(!(o->turn >= 0 && o->waiting && o->count > 0 &&
 	    o->piece[o->head].seq <= o->cursor && o->piece[o->head].end > o->cursor));
 	HOLDS(!window_all_delivered(w) || sim.delivered == sim.total);
 	if (sim.steps % sim.audit != 0)
 		return;
 	SOUND(window_audit(w));
-	SOUND(order_audit(o));
+	SOUND(reassembly_audit(o));
 	if (!sim.stopped)
 		check_acknowledged();
 }
@@ -958,12 +995,32 @@ fault_spoil(struct conn *c)
 		d->spoilt = true;
 }
 
+/* Somebody on the way puts a header of his own in; then nothing comes any more. */
+static void
+fault_forge(struct conn *c)
+{
+	uint64_t most = sim.reassembly.cursor + sim.window_bytes + sim.frame;
+	struct down *d;
+
+	if (c->cut || !c->rx_open || c->down_count == DOWN)
+		return;
+	d = conn_send(c, DOWN_DATA);
+	d->forged = true;
+	d->seq = once_in(3) ? sim.reassembly.cursor : draw((size_t)most);
+	d->length = (uint32_t)some(sim.frame);
+	seen.forged++;
+	seen.ahead += d->seq + d->length > sim.total;
+	TELL("conn %u.%u: %llu+%u is forged", c->leg, c->incarnation, U(d->seq), d->length);
+	c->cut = true;
+	c->up_count = 0;
+}
+
 static void
 fault(struct conn *c)
 {
 	unsigned i = c->leg;
 
-	switch (draw(9)) {
+	switch (draw(10)) {
 	case 0:
 	case 1:			/* a reset: what is on its way is lost */
 		if (c->hello)
@@ -997,6 +1054,9 @@ fault(struct conn *c)
 	case 8:
 		fault_spoil(c);
 		break;
+	case 9:
+		fault_forge(c);
+		break;
 	}
 }
 
@@ -1013,14 +1073,14 @@ notice(struct conn *c)
 static void
 fail_step(void)
 {
-	if (sim.rx_fails > 1 && --sim.rx_fails == 1 && sim.rx_verdict == NONE) {
+	if (sim.rx_fails > 1 && --sim.rx_fails == 1 && sim.rx_outcome == NONE) {
 		TELL("rx fails");
 		rx_stop();
 	}
-	/* Both may speak at once; then each has its own verdict. */
-	if (sim.tx_fails > 1 && sim.tx_verdict == NONE && --sim.tx_fails == 1) {
+	/* Both may speak at once; then each has its own outcome. */
+	if (sim.tx_fails > 1 && sim.tx_outcome == NONE && --sim.tx_fails == 1) {
 		TELL("tx fails");
-		sim.tx_verdict = FAILED;
+		sim.tx_outcome = FAILED;
 	}
 }
 
@@ -1086,6 +1146,20 @@ heal(void)
 	}
 }
 
+/* It brings something, and is cut before it hears anything. */
+static void
+calm_cut(unsigned i)
+{
+	unsigned k;
+
+	for (k = 0; k < 6 && sim.tx[i].conn != NULL; k++)
+		tx_send(i);
+	for (k = 0; k < 12; k++)
+		rx_read(i);
+	if (sim.tx[i].up)
+		tx_close(i, "before it heard anything");
+}
+
 static void
 calm_round(void)
 {
@@ -1109,6 +1183,8 @@ calm_round(void)
 			tx_hear(i);
 		writer_act();
 		writer_act();
+		if (sim.brief && sim.rx_outcome == NONE)
+			calm_cut(i);
 	}
 	sim.now_ns += 30 * MS;
 }
@@ -1118,7 +1194,7 @@ calm_round(void)
 static bool
 ended(void)
 {
-	return sim.tx_verdict != NONE && sim.rx_verdict != NONE &&
+	return sim.tx_outcome != NONE && sim.rx_outcome != NONE &&
 	    (sim.released || sim.tx_released);
 }
 
@@ -1126,7 +1202,7 @@ static void
 setup(uint64_t seed)
 {
 	static const unsigned audits[] = { 1, 4, 16, 16 }, calms[] = { 1, 2, 3, 20 };
-	uint64_t wish, reach;
+	uint64_t requested, send_limit;
 	struct conn *c;
 
 	sim.seed = sim.random = seed;
@@ -1142,7 +1218,8 @@ setup(uint64_t seed)
 	sim.copies = !once_in(3);
 	sim.direct = !once_in(3);
 	sim.mean = once_in(4);
-	sim.window_bytes = WINDOW_CHARGE * (1 + draw(24));
+	sim.brief = once_in(12);
+	sim.window_bytes = WINDOW_COST_MIN * (1 + draw(24));
 	sim.frame = (uint32_t)some(sim.window_bytes / 4);
 	sim.cuts = 16u << draw(11);
 	sim.total = once_in(12) ? draw(2) : some((uint64_t)sim.cuts * 64);
@@ -1154,22 +1231,23 @@ setup(uint64_t seed)
 	sim.late_ns = once_in(3) ? 0 : some(40) * MS;
 	sim.rx_fails = once_in(16) ? 2 + (unsigned)draw(300) : 0;
 	sim.tx_fails = once_in(16) ? 2 + (unsigned)draw(300) : 0;
-	wish = sim.window_bytes << draw(3);
-	reach = once_in(2) ? 0 : WINDOW_CHARGE + wish / 4 + draw((size_t)wish);
-	HOLDS(window_init(&sim.window, wish, reach, sim.frame << draw(2)) == 0);
-	order_init(&sim.order, sim.window_bytes);
+	requested = sim.window_bytes << draw(3);
+	send_limit = once_in(2) ? 0 : WINDOW_COST_MIN + requested / 4 + draw((size_t)requested);
+	HOLDS(window_init(&sim.window, requested, send_limit, sim.frame << draw(2)) == 0);
+	reassembly_init(&sim.reassembly, sim.window_bytes);
 	memset(sim.tx, 0, sizeof(sim.tx));
 	memset(sim.rx, 0, sizeof(sim.rx));
 	sim.room = NULL;
 	sim.agreed = sim.tx_released = sim.released = sim.told_failed = false;
-	sim.tx_verdict = sim.rx_verdict = NONE;
+	sim.tx_outcome = sim.rx_outcome = NONE;
 	sim.delivered = 0;
 	sim.stopped = sim.stalled = sim.writing = false;
 	sim.buffers = 0;
 	for (c = sim.conn; c < sim.conn + LEGS * CONNS; c++)
 		c->hello = c->tx_open = c->rx_open = c->cut = false;
-	TELL("%u legs, %llu octets, window %llu (wish %llu, reach %llu), frame %u, cuts %u%s%s",
-	    sim.legs, U(sim.total), U(sim.window_bytes), U(wish), U(reach), sim.frame, sim.cuts,
+	TELL("%u legs, %llu bytes, window %llu (request %llu, reach %llu), frame %u, cuts %u%s%s",
+	    sim.legs, U(sim.total), U(sim.window_bytes), U(requested), U(send_limit), sim.frame,
+	    sim.cuts,
 	    sim.checked ? ", checked" : "", sim.copies ? ", copies" : "");
 }
 
@@ -1179,11 +1257,11 @@ teardown(void)
 	uint64_t closes = seen.closes;
 	unsigned i;
 
-	seen.octets += sim.delivered;
+	seen.bytes += sim.delivered;
 	seen.empty += sim.total == 0;
-	seen.failed += sim.tx_verdict == FAILED;
-	seen.repeated += sim.order.repeated;
-	seen.takeovers += sim.order.takeovers;
+	seen.failed += sim.tx_outcome == FAILED;
+	seen.repeated += sim.reassembly.repeated;
+	seen.takeovers += sim.reassembly.takeovers;
 	for (i = 0; i < sim.legs; i++) {
 		if (sim.tx[i].conn != NULL)
 			tx_close(i, "over");
@@ -1192,10 +1270,10 @@ teardown(void)
 	}
 	seen.closes = closes;
 	if (sim.writing)
-		order_written(&sim.order, 0);
+		reassembly_written(&sim.reassembly, 0);
 	SOUND(window_audit(&sim.window));
 	HOLDS(sim.window.copies == 0);
-	order_free(&sim.order);
+	reassembly_free(&sim.reassembly);
 	HOLDS(sim.buffers == 0);
 	window_free(&sim.window);
 }
@@ -1206,7 +1284,8 @@ schedule(uint64_t seed)
 	uint64_t most, rounds;
 
 	setup(seed);
-	for (most = once_in(4) ? some(400) : draw(4000); sim.steps < most && !ended(); sim.steps++) {
+	for (most = once_in(4) ? some(400) : draw(4000); sim.steps < most &&
+	    !ended(); sim.steps++) {
 		step();
 		check_step();
 	}
@@ -1218,9 +1297,9 @@ schedule(uint64_t seed)
 		calm_round();
 		check_step();
 	}
-	HOLDS(sim.tx_verdict == sim.rx_verdict ||
-	    (sim.tx_fails == 1 && sim.rx_verdict == DONE));
-	HOLDS(sim.tx_verdict != DONE || sim.delivered == sim.total);
+	HOLDS(sim.tx_outcome == sim.rx_outcome ||
+	    (sim.tx_fails == 1 && sim.rx_outcome == DONE));
+	HOLDS(sim.tx_outcome != DONE || sim.delivered == sim.total);
 	TELL("ended after %llu rounds", U(rounds));
 	teardown();
 }
@@ -1233,7 +1312,9 @@ check_seen(void)
 	CHECK(seen.stale > 0 && seen.replaced > 0 && seen.orphans > 0 && seen.gaveup > 0);
 	CHECK(seen.prefixes > 0 && seen.spoilt > 0 && seen.soon > 0 && seen.turns > 0);
 	CHECK(seen.full > 0 && seen.resumed_late > 0 && seen.partial > 0 && seen.fins > 0);
-	CHECK(seen.failed > 0 && seen.verdicts_lost > 0 && seen.empty > 0 && seen.stretched > 0);
+	CHECK(seen.greeted > 0);
+	CHECK(seen.forged > 0 && seen.ahead > 0);
+	CHECK(seen.failed > 0 && seen.outcomes_lost > 0 && seen.empty > 0 && seen.stretched > 0);
 }
 
 int
@@ -1247,9 +1328,9 @@ main(int argc, char **argv)
 		stream[i] = (uint8_t)check_random(&random);
 	for (i = 0; i < count; i++)
 		schedule(seed + i);
-	printf("%llu frames, %llu octets, %llu copies, %llu sent again, %llu octets repeated, "
+	printf("%llu frames, %llu bytes, %llu copies, %llu sent again, %llu bytes repeated, "
 	    "%llu turns, %llu takeovers, %llu connections closed, %llu stale, %llu prefixes kept\n",
-	    U(seen.frames), U(seen.octets), U(seen.copies), U(seen.resent), U(seen.repeated),
+	    U(seen.frames), U(seen.bytes), U(seen.copies), U(seen.resent), U(seen.repeated),
 	    U(seen.turns), U(seen.takeovers), U(seen.closes), U(seen.stale), U(seen.prefixes));
 	if (count >= 3000)
 		check_seen();

@@ -1,7 +1,9 @@
-"""Every call fails once: short transfers, in each of which one call of one
-side fails with one errno, or moves one octet only.
+"""Every call fails once, and what can be done without fails always: short
+transfers, in each of which one call of one side fails with one errno, or moves
+one byte only.
 
 usage: t_failing.py LIBRARY PROGRAM SCRATCH quick|all [WORKERS [CALL ...]]
+       t_failing.py LIBRARY PROGRAM SCRATCH told [WORKERS]
 
 LIBRARY is failing.c, built; it is preloaded into the side that is tested, and
 tells in a file whether it came to pass. In "all", each call in FAULTS, on tx
@@ -15,6 +17,14 @@ than 0 and with a message; always within its time, by itself, and what was
 written is never anything but the beginning of what was sent. What a program is
 to survive (errors that a call is to be repeated for, or that concern one leg)
 must end with 0. tx never ends with 0 unless rx does.
+
+ALWAYS has the calls that a filter of system calls, an emulator or an old kernel
+may refuse each time, and without which the transfer has to go on, in silence and
+without the loss of a leg; both "quick" and "all" try each of them with each of its
+errors.  An accept that is always refused ends with a message instead.
+
+"told" looks for the messages in TOLD: the first, the second ... of a kind of call
+fails until one of them leads to the message.
 
 Prints the number of runs, and each that went wrong with how to repeat it.
 Exits with 1 if there was one.
@@ -37,8 +47,8 @@ LIMIT_S = 40.0      # of a run; the sides' own limits are these
 MOST = 2000         # calls of one kind in a run, far beyond what there are
 WORDS = ["heartbeat", "3", "wait"]
 WAITS_S = {"tx": "3", "rx": "5"}    # a machine that is busy starts tx late
-TIMEOUTS_S = {"plain": "3", "checked": "3", "commands": "3",
-              "resets": "10"}
+TIMEOUTS_S = {"plain": "3", "report": "3", "checked": "3", "commands": "3",
+              "resets": "10", "sluiced": "3"}
 # A reset takes with it what was not read, and slower legs have smaller frames:
 # with many more resets there is hardly any progress.
 RESETS = ["checksum", "frame", "128k", "chaos", "30:reset"]
@@ -87,11 +97,42 @@ FAULTS = {
     "realloc": ["ENOMEM"],
     "mmap": ["ENOMEM"],
     "pthread_create": ["EAGAIN", "EPERM"],
+    "fork": ["EAGAIN", "ENOMEM"],
 }
 # Whatever these say, it concerns one leg, which is made anew.
 ONE_LEG = {"send", "sendmsg", "recv", "recvmsg", "poll", "accept", "connect",
            "getpeername", "getnameinfo", "ioctl"}
 FORMS = ("plain", "checked", "commands", "resets")  # of the transfer
+REFUSED = ["EPERM", "EACCES", "ENOSYS", "EINVAL", "EOPNOTSUPP"]
+ALWAYS = {      # sides, forms and errors
+    "splice": (("rx",), ("plain", "sluiced"), REFUSED + ["ENOMEM", "EIO"]),
+    "tee": (("rx",), ("sluiced",), REFUSED + ["ENOMEM"]),
+    "fcntl F_SETPIPE_SZ": (("tx", "rx"), ("plain", "sluiced"), REFUSED),
+    "eventfd": (("tx", "rx"), ("plain", "commands"), REFUSED + ["EMFILE"]),
+    "setsockopt TCP": (("tx", "rx"), ("plain",), REFUSED + ["ENOPROTOOPT"]),
+    "getsockopt TCP": (("tx", "rx"), ("plain",), REFUSED + ["ENOPROTOOPT"]),
+    "getsockopt TCP_INFO": (("tx", "rx"), ("plain",), ["short", "ENOPROTOOPT"]),
+    "setsockopt TCP_CONGESTION": (("tx",), ("plain",), ["EPERM", "ENOENT"]),
+    "setsockopt SOCKET": (("tx", "rx"), ("plain",), REFUSED),
+    "setsockopt IPV6": (("tx", "rx"), ("plain",), REFUSED),
+    "socket INET6": (("tx", "rx"), ("plain",), REFUSED + ["EAFNOSUPPORT"]),
+    "ioctl": (("tx", "rx"), ("plain",), REFUSED + ["ENOTTY"]),
+    "getrandom": (("tx", "rx"), ("plain",), REFUSED),
+    "prctl": (("tx", "rx"), ("commands",), REFUSED),
+    "getpeername": (("tx", "rx"), ("plain",), REFUSED),
+    "accept": (("rx",), ("plain",), REFUSED),
+}
+TOLD = (        # one of these calls leads to this message
+    ("tx", "plain", "calloc", "ENOMEM", "cannot make the window: "),
+    ("tx", "report", "calloc", "ENOMEM", "cannot keep events for the report: "),
+    ("tx", "resets", "malloc", "ENOMEM", "cannot keep what is read: "),
+    ("tx", "plain", "malloc", "ENOMEM", "cannot add a leg: "),
+    ("rx", "checked", "malloc", "ENOMEM", "cannot keep a frame: "),
+    ("rx", "plain", "pthread_create", "EAGAIN", "cannot start a thread for leg "),
+    ("rx", "commands", "pipe", "EMFILE", "cannot make a pipe to the command: "),
+    ("rx", "commands", "fork", "EAGAIN",
+     "cannot start the guardian of the command: "),
+)
 QUICK = {       # which of the calls, in the quick form; the errors take turns
     "malloc": (1, 2, 3, 5), "calloc": (1, 2, 3, 5), "fcntl": (1, 2, 4, 6, 9),
     "recvmsg": (1, 2, 4, 7), "sendmsg": (1, 2, 4, 7), "poll": (1, 3, 8),
@@ -101,13 +142,15 @@ QUICK = {       # which of the calls, in the quick form; the errors take turns
 
 
 class Fault:
+    """The call that fails is the at-th, or each of them if that is 0."""
+
     def __init__(self, side, form, call, error, at):
         self.side, self.form = side, form
         self.call, self.error, self.at = call, error, at
 
     def __str__(self):
-        return "%s, %s: %s %d: %s" % (
-            self.side, self.form, self.call, self.at, self.error)
+        return "%s, %s: %s %s: %s" % (
+            self.side, self.form, self.call, self.at or "always", self.error)
 
     def environment(self, library, note):
         if self.error == "short":
@@ -121,10 +164,12 @@ class Fault:
                     FAILING_NOTE=note)
 
     def must_be_survived(self):
+        if self.at == 0:
+            return self.call != "accept"
         if self.error in ("EINTR", "short"):
             return True
         if (self.error == "EAGAIN" and
-                self.call not in ("pthread_create", "posix_spawnp")):
+                self.call not in ("pthread_create", "posix_spawnp", "fork")):
             return True
         if self.side == "tx" and self.call in ("socket", "getaddrinfo"):
             return True
@@ -139,7 +184,7 @@ class Run:
         self.base = os.path.join(setting.scratch, name)
         os.mkdir(self.base)
         self.data = setting.data
-        if fault.form == "resets":
+        if fault.form in ("resets", "sluiced"):
             self.data = setting.longer
         self.got = bytearray()
         self.threads, self.processes = [], {}
@@ -203,10 +248,12 @@ class Run:
             self.thread(self.take, p.stdout)
 
     def start_tx(self, port):
-        words = ["tx", "127.0.0.1", port, "threads", "2"] + self.words("tx")
+        words = ["tx", "127.0.0.1", port, "legs", "2"] + self.words("tx")
         if self.fault.form == "resets":
             words += RESETS
-        if self.fault.form == "checked":
+        if self.fault.form == "report":
+            words += ["report", self.path("report")]
+        if self.fault.form in ("checked", "sluiced"):
             words += ["checksum"]
         if self.fault.form == "commands":
             words += ["source", "cat", self.setting.input]
@@ -261,6 +308,7 @@ class Run:
             with open(self.path("out"), "rb") as f:
                 self.got = f.read()
         self.fired = os.path.exists(self.path("note"))
+        self.heard = self.said(self.fault.side) if self.fault.side in self.processes else ""
         if late:
             self.wrong = "%s did not end" % " and ".join(late)
         else:
@@ -291,6 +339,8 @@ class Run:
                 return "%s ended with 0, but the bytes are not all there" % side
         if not self.data.startswith(bytes(self.got)):
             return "what was written is not what was sent"
+        if "tx" not in status and self.fault.at == 0:
+            return "rx did not even listen"
         if "tx" not in status:
             return "" if status["rx"] != 0 else "rx ended with 0, too early"
         if status["tx"] == 0 and status["rx"] != 0:
@@ -298,6 +348,17 @@ class Run:
         self.mixed = status["rx"] == 0 and status["tx"] != 0
         if self.fault.must_be_survived() and status["tx"] != 0:
             return "not survived: tx %d, rx %d" % (status["tx"], status["rx"])
+        if self.fault.at == 0:
+            return self.judge_always()
+        return ""
+
+    def judge_always(self):
+        if self.fault.call == "accept":
+            return "" if "cannot accept" in self.said("rx") else "not a word of it"
+        for side in self.processes:
+            for line in self.said(side).splitlines():
+                if "listening on" not in line:
+                    return "%s said: %s" % (side, line)
         return ""
 
 
@@ -378,21 +439,35 @@ class Tally:
             self.most[key] = max(self.most.get(key, 0), fault.at)
 
 
-def series(setting, tally, side, form, call, error):
-    """At the first call, the second ... the last."""
-    missed, at = 0, 0
-    while missed < 2 and at < MOST:
-        at += 1
-        run = Run(setting, Fault(side, form, call, error, at), tally.name())
-        run.go()
-        tally.add(run)
-        missed = 0 if run.fired else missed + 1
-
-
 def once(setting, tally, fault):
     run = Run(setting, fault, tally.name())
     run.go()
     tally.add(run)
+    return run
+
+
+def sweep(setting, tally, side, form, call, error):
+    """The runs in which the first call fails, the second ... the last."""
+    missed, at = 0, 0
+    while missed < 2 and at < MOST:
+        at += 1
+        run = once(setting, tally, Fault(side, form, call, error, at))
+        yield run
+        missed = 0 if run.fired else missed + 1
+
+
+def series(setting, tally, side, form, call, error):
+    for _ in sweep(setting, tally, side, form, call, error):
+        pass
+
+
+def told(setting, tally, side, form, call, error, message):
+    for run in sweep(setting, tally, side, form, call, error):
+        if message in run.heard:
+            print("%s: %s" % (run.fault, message))
+            return
+    print("WRONG: never told: %s" % message)
+    tally.wrong.append(message)
 
 
 def main():
@@ -404,10 +479,10 @@ def main():
     tally = Tally()
     began = time.monotonic()
     with ThreadPoolExecutor(workers) as pool:
-        jobs = []
+        jobs = [pool.submit(told, setting, tally, *row) for row in TOLD if how == "told"]
         turn = 0
-        for call in calls:
-            for side in ("tx", "rx"):
+        for call in calls if how != "told" else ():
+            for side in ("tx", "rx") if call in FAULTS else ():
                 if how == "all":
                     for form in FORMS:
                         for error in FAULTS[call]:
@@ -422,9 +497,17 @@ def main():
                     jobs.append(pool.submit(once, setting, tally, Fault(
                         side, form, call, error, at)))
                     turn += 1
+        for call, (sides, forms, errors) in ALWAYS.items() if how != "told" else ():
+            if sys.argv[6:] and call not in calls:
+                continue
+            for side in sides:
+                for form in forms:
+                    for error in errors:
+                        jobs.append(pool.submit(once, setting, tally, Fault(
+                            side, form, call, error, 0)))
         for job in jobs:
             job.result()
-    for call in calls:
+    for call in calls if how != "told" else ():
         print("%-16s tx %4d  rx %4d" % (call, tally.most.get(("tx", call), 0),
                                        tally.most.get(("rx", call), 0)))
     for (side, call), times in sorted(tally.ended.items()):

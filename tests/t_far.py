@@ -2,9 +2,9 @@
 
 usage: t_far.py T LIST     processes with FAR_OF=T in their environment, and their
                            arguments, one in a line; zombies too
-       t_far.py T SERVE    the processes of the far sides among them
+       t_far.py T SERVE    the processes of the remote sides among them
        t_far.py T SSH      processes of ssh with the configuration in T
-       t_far.py T OPEN     of each far side the number of its open descriptors
+       t_far.py T OPEN     of each remote side the number of its open descriptors
 """
 
 import glob
@@ -20,6 +20,15 @@ def read(path):
         return b""
 
 
+def parent(entry):
+    fields = read(entry + "/stat").rpartition(b")")[2].split()
+    return "/proc/%d" % int(fields[1]) if fields else ""
+
+
+def runs_serve(entry):
+    return read(entry + "/cmdline").split(b"\0")[1:2] == [b"serve"]
+
+
 def main():
     scratch, what = sys.argv[1:]
     mark = ("FAR_OF=" + scratch).encode()
@@ -28,7 +37,8 @@ def main():
         number = entry[6:]
         words = read(entry + "/cmdline").split(b"\0")
         far = mark in read(entry + "/environ").split(b"\0")
-        serves = far and words[1:2] == [b"serve"]
+        # The guardian of a command has the words of its parent.
+        serves = far and runs_serve(entry) and not runs_serve(parent(entry))
         if what == "SSH" and (words[0].split(b"/")[-1] != b"ssh" or config not in words):
             continue
         if what == "LIST" and not far or what in ("SERVE", "OPEN") and not serves:

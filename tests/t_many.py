@@ -1,11 +1,12 @@
 """Transfers without end: `t_many.py PROGRAM NUMBER SCRATCH` makes so many empty
-ones, each from a command to a command, every fifth with one that leaves a
-process behind and fails.
+ones, four at once, each from a command to a command, every fifth with one that leaves
+a process behind and fails.
 
 Both ends must end with 0, or with 6, and in the end no process and no file may
 be left of them. A message and status 1 say what is wrong.
 """
 
+import concurrent.futures
 import glob
 import os
 import subprocess
@@ -14,22 +15,24 @@ import time
 
 LIMIT = 20 * int(os.environ.get("TEST_SLOW", "1"))
 MARK = "MANY"
+AT_ONCE = 4
 
 
 def transfer(program, environment, status):
     words = ["timeout", "5", "heartbeat", "3", "wait", "10"]
     rx = subprocess.Popen(
         [program, "rx", "0", "bind", "127.0.0.1"] + words +
-        ["exec", "cat; sleep 100 & exit 6" if status else "cat"], env=environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        ["exec", "cat; sleep 100 & exit 6" if status else "cat"], env=environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     port = rx.stderr.readline().decode().rsplit(":", 1)[1].strip()
     tx = subprocess.run([program, "tx", "127.0.0.1", port] + words + ["source", ":"],
                         env=environment, stdin=subprocess.DEVNULL,
                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT)
     out, err = rx.communicate(timeout=LIMIT)
     if tx.returncode != status or rx.returncode != status or out or tx.stdout:
-        sys.exit("tx %d, rx %d, not %d; %r %r" % (tx.returncode, rx.returncode, status,
-                                                 tx.stderr, err))
+        return "tx %d, rx %d, not %d; %r %r" % (tx.returncode, rx.returncode, status,
+                                                tx.stderr, err)
+    return None
 
 
 def left(mark):
@@ -49,8 +52,12 @@ def main():
     mark = "%s=%d" % (MARK, os.getpid())
     os.mkdir(scratch)
     environment = dict(os.environ, TMPDIR=scratch, **dict([mark.split("=")]))
-    for i in range(number):
-        transfer(program, environment, 6 if i % 5 == 4 else 0)
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        made = pool.map(lambda i: transfer(program, environment, 6 if i % 5 == 4 else 0),
+                        range(number))
+        wrong = [why for why in made if why]
+    if wrong:
+        sys.exit("\n".join(wrong))
     until = time.monotonic() + 2
     while left(mark.encode()) and time.monotonic() < until:
         time.sleep(0.05)

@@ -3,223 +3,191 @@
 usage: t_mitm.py attack PORT       to a listener there: each connection that
                                    comes suffers one attack, in this order:
                                    those on frames, on greetings, on the end
-       t_mitm.py end PORT          the same, of BYE alone
        t_mitm.py record PORT FILE  keeps what the first caller says
        t_mitm.py replay PORT FILE  says that to a listener, all of it
+       t_mitm.py cut PORT FILE     says that to a listener, up to each byte of
+                                   HELLO and CONFIRM, and hangs up
        t_mitm.py impostor          answers callers without having the key
 
 Says where it listens, "fired NAME" for each attack when it happens, and then
-"all fired", from which moment on it forwards what comes. All checks that need
-no key (CRC-32C) are made good: only the MACs and proofs are in its way.
+"all fired", from which moment on it forwards what comes. It cannot see where
+frames begin, but knows how long the first ones are; so an attack is on bytes of
+one way of a connection, counted from its first one.
 """
 
 import os
 import socket
-import struct
 import sys
 import threading
 
-from t_peer import (DATA, FIN, STATUS, HEARTBEAT, DONE, FAIL, BYE, CHECKED,
-                    GREETING, HEADER, PATIENCE_S, control, crc32c, data_frame,
-                    failure, fin, greeting, status, say)
+from t_peer import (DATA, FIN, FAIL, BYE, CHECKED, GREETING, PATIENCE_S, control,
+                    crc32c, data_frame, failure, fin, greeting, header, say,
+                    status)
 
-MAC = 16
-FRAMES = {DATA: "DATA", FIN: "FIN", STATUS: "STATUS", HEARTBEAT: "HEARTBEAT",
-          DONE: "DONE", FAIL: "FAIL", BYE: "BYE", 8: "LEAVE"}
+HELLO, ANSWER, SEALED, TAG = 172, 180, 36, 16
 GREETINGS = {b"VMhe": "HELLO", b"VMwe": "WELCOME", b"VMno": "REFUSE",
-             b"VMch": "CHALLENGE", b"VMpr": "PROOF"}
+             b"VMan": "ANSWER"}
+# Where the frames of each way begin, behind CONFIRM and ANSWER.
+BEGIN = {"up": HELLO + SEALED, "down": ANSWER}
 
 
 class Closed(Exception):
     """The connection is over, by an attack or by itself."""
 
 
-def flipped(octets, at, bit=1):
-    return octets[:at] + bytes([octets[at] ^ bit]) + octets[at + 1:]
-
-
-def good_greeting(octets):
-    return octets[:124] + struct.pack(">I", crc32c(octets[:124]))
-
-
-def good_frame(octets):
-    """Checks made anew, of a control frame's payload and of the header."""
-    head, rest = octets[:HEADER], octets[HEADER:]
-    if head[1] & CHECKED and len(rest) < 5000:
-        head = head[:16] + struct.pack(">I", crc32c(rest[:-MAC])) + head[20:]
-    return head[:20] + struct.pack(">I", crc32c(head[:20])) + rest
-
-
-def forged(octets):
-    """A frame of ours with a MAC that is a guess."""
-    return octets + os.urandom(MAC)
+def good_greeting(raw):
+    return raw[:124] + crc32c(raw[:124]).to_bytes(4, "big")
 
 
 class Attack:
-    """On the number-th message of that name that goes that way."""
+    """On so many bytes of a way, from that one on."""
 
-    def __init__(self, way, message, what, change, number=1):
-        self.way, self.message, self.number = way, message, number
+    def __init__(self, way, start, length, what, change):
+        self.way, self.start, self.length = way, start, length
         self.change = change
-        self.name = "%s %s %s" % (way, message, what)
-        self.seen, self.fired, self.held = 0, False, None
+        self.name = "%s %d %s" % (way, start, what)
+        self.fired = False
 
-    def __call__(self, way, message, octets):
-        """What is to be said instead of it: a list; None is the end."""
-        if way != self.way:
-            # Who was deceived by a greeting goes on with frames.
-            if self.fired and self.message in GREETINGS.values() and \
-                    message in FRAMES.values():
-                say("went on after " + self.name)
-            return [octets]
-        if self.held is not None:
-            held, self.held = self.held, None
-            return [octets, held]
-        if self.fired or message != self.message:
-            return [octets]
-        self.seen += 1
-        if self.seen < self.number:
-            return [octets]
+    def fire(self, raw):
         self.fired = True
         say("fired " + self.name)
-        return self.change(self, octets)
+        return self.change(raw)
+
+    def is_on_greeting(self):
+        return self.start < HELLO if self.way == "up" else self.start < ANSWER
 
 
-def flip(at, bit=1, fix=good_frame):
-    return lambda _, octets: [fix(flipped(octets, at % len(octets), bit))]
+def flip(bit=1, at=0):
+    return lambda raw: raw[:at] + bytes([raw[at] ^ bit]) + raw[at + 1:]
 
 
-def drop(_, octets):
-    return []
+def drop(raw):
+    return b""
 
 
-def repeat(_, octets):
-    return [octets, octets]
+def repeat(raw):
+    return raw + raw
 
 
-def swap(attack, octets):
-    attack.held = octets
-    return []
+def swap(raw):
+    half = len(raw) // 2
+    swapped = raw[half:] + raw[:half]
+    return swapped if swapped != raw else flip()(raw)
 
 
-def before(*others):
-    return lambda _, octets: list(others) + [octets]
+def before(other):
+    return lambda raw: other + raw
 
 
-def instead(*others):
-    return lambda _, octets: list(others)
+def instead(other):
+    return lambda raw: other
 
 
-def cut_off(_, octets):
-    """Some of it, not as it was, and then the end."""
-    return [flipped(octets, HEADER + 100)[:len(octets) // 2], None]
+def guess(raw):
+    guessed = os.urandom(len(raw))
+    return guessed if guessed != raw else flip()(raw)
 
 
-def remember(attack, octets):
-    """A genuine frame of another connection comes in the next one's place."""
-    Attack.memory = octets
+def cut_off(raw):
+    """What came is said, and then the end."""
     raise Closed
 
 
-def recall(attack, octets):
-    return [Attack.memory, octets]
+def remember(raw):
+    """Genuine bytes of a connection come in the next one at their place."""
+    Attack.memory = raw
+    raise Closed
 
 
-def refusal(_, octets):
+def recall(raw):
+    return Attack.memory
+
+
+def refusal(raw):
     """An answer that anybody can give: not the receiver of this session."""
-    body = b"VMno\1\4\0\200" + octets[8:24]
-    return [good_greeting(body + bytes(GREETING - len(body)))]
+    body = b"VMno\2\4\0\200" + Middle.session
+    return good_greeting(body + bytes(GREETING - len(body)))
 
 
-def field(at, octets):
-    def change(_, whole):
-        return [good_greeting(whole[:at] + octets + whole[at + len(octets):])]
-    return change
-
-
-def attacks():
-    done = control(DONE, struct.pack(">QI4x", 1 << 20, 0))
-    frames = [
-        ("up", "DATA", "flipped payload", flip(HEADER + 100), 3),
-        ("up", "DATA", "flipped last octet", flip(-MAC - 1), 3),
-        ("up", "DATA", "flipped MAC", flip(-1), 2),
-        ("up", "DATA", "flipped offset", flip(15, 16), 3),
-        ("up", "DATA", "an old offset", field_of_frame(8, bytes(8)), 3),
-        ("up", "DATA", "shortened", field_of_frame(4, b"\0\0\x20\0"), 2),
-        ("up", "DATA", "turned into a heartbeat", field_of_frame(0, b"\4"), 2),
-        ("up", "DATA", "dropped", drop, 4),
-        ("up", "DATA", "repeated", repeat, 3),
-        ("up", "DATA", "swapped with the next", swap, 3),
-        ("up", "DATA", "flipped and cut off", cut_off, 3),
-        ("up", "DATA", "flipped and cut off later", cut_off, 9),
-        ("up", "DATA", "flipped and cut off much later", cut_off, 40),
-        ("up", "DATA", "kept", remember, 3),
-        ("up", "DATA", "of another connection", recall, 3),
-        ("up", "DATA", "forged before it",
-         before(forged(data_frame(0, b"forged" * 100))), 2),
-        ("up", "DATA", "FIN before it", before(forged(fin(1 << 20))), 3),
-        ("up", "DATA", "FAIL before it",
-         before(forged(failure(1, b"forged"))), 3),
-        ("up", "DATA", "BYE before it", before(forged(control(BYE))), 3),
-        ("up", "DATA", "LEAVE before it", before(forged(control(8))), 3),
-        ("up", "DATA", "without a MAC", before(control(BYE)), 3),
-        ("up", "HEARTBEAT", "flipped", flip(HEADER + 16), 1),
-        ("up", "HEARTBEAT", "repeated", repeat, 1),
-        ("down", "STATUS", "flipped delivered", flip(HEADER + 5), 4),
-        ("down", "STATUS", "flipped limit", flip(HEADER + 12), 4),
-        ("down", "STATUS", "flipped MAC", flip(-1), 4),
-        ("down", "STATUS", "dropped", drop, 4),
-        ("down", "STATUS", "repeated", repeat, 4),
-        ("down", "STATUS", "swapped with the next", swap, 4),
-        ("down", "STATUS", "forged before it",
-         before(forged(status(1 << 40, 1 << 41))), 4),
-        ("down", "STATUS", "DONE before it", before(forged(done)), 4),
-        ("down", "STATUS", "FAIL before it",
-         before(forged(failure(2, b"forged"))), 4),
-        ("down", "STATUS", "BYE before it", before(forged(control(BYE))), 4),
-        ("down", "STATUS", "LEAVE before it", before(forged(control(8))), 4),
-        ("down", "STATUS", "REFUSE before it", before(good_greeting(
-            b"VMno\1\4\0\200" + bytes(GREETING - 8))), 4),
-        ("down", "HEARTBEAT", "flipped", flip(HEADER + 8), 1),
+def on_frames(way):
+    """Also those that somebody forges who knows the protocol, but not the key."""
+    begin = BEGIN[way]
+    beat = SEALED + 32 + TAG            # a HEARTBEAT
+    data = SEALED + 16384 + TAG         # a DATA frame of this test
+    sizes = (1, SEALED, beat, beat + 16, 256, data)
+    if way == "down":
+        sizes = sizes[:-1]
+    attacks = [(way, begin + at, 1, "flipped", flip(bit))
+               for at, bit in ((0, 1), (7, 1), (15, 16), (19, 128), (20, 1),
+                               (35, 64), (36, 1), (60, 1), (83, 8), (84, 1),
+                               (120, 1), (300, 4))]
+    for size in sizes:
+        attacks += [
+            (way, begin, size, "%d dropped" % size, drop),
+            (way, begin, size, "%d repeated" % size, repeat),
+            (way, begin, size, "%d guessed" % size, guess),
+            (way, begin, 2 * size, "%d swapped with the next" % size, swap),
+        ]
+    attacks += [
+        (way, begin, 0, "a frame in clear before", before(raw)) for raw in (
+            data_frame(0, b"forged" * 100), fin(1 << 20),
+            failure(1, b"forged"), control(BYE), control(8), control(9),
+            header(DATA, 16384, 5000), header(FIN, 16, 1 << 20, CHECKED),
+            status(1 << 40, 1 << 41), good_greeting(bytes(GREETING - 4)),
+            header(FAIL, 4, 0, CHECKED) + bytes(TAG))]
+    attacks += [
+        (way, begin, 100, "kept", remember),
+        (way, begin, 100, "of another connection", recall),
+        (way, begin + 50, 0, "cut off", cut_off),
+        (way, begin + 90, 0, "cut off", cut_off),
     ]
-    greetings = [
-        ("up", "HELLO", "without a key", field(48, bytes(8))),
-        ("up", "HELLO", "with checks", field(48, b"\0\0\0\3\0\0\0\3")),
-        ("up", "HELLO", "of another version", field(4, b"\2")),
-        ("up", "HELLO", "from a receiver", field(5, b"\2")),
-        ("up", "HELLO", "of another session", flip(8, 1, good_greeting)),
-        ("up", "HELLO", "of another leg", field(40, b"\0\5")),
-        ("up", "HELLO", "incarnation", field(44, b"\0\0\1\0")),
-        ("up", "HELLO", "window", flip(67, 1, good_greeting)),
-        ("up", "HELLO", "nonce", flip(92, 1, good_greeting)),
-        ("up", "PROOF", "flipped", flip(55, 1, good_greeting)),
-        ("down", "CHALLENGE", "nonce", flip(24, 1, good_greeting)),
-        ("down", "CHALLENGE", "for another session",
-         flip(8, 1, good_greeting)),
-        ("down", "CHALLENGE", "refused instead", refusal),
-        ("down", "WELCOME", "refused instead", refusal),
-        ("down", "WELCOME", "window", flip(67, 1, good_greeting)),
-        ("down", "WELCOME", "without a key", field(48, bytes(8))),
-        ("down", "WELCOME", "nonce", flip(92, 1, good_greeting)),
-        ("down", "PROOF", "flipped", flip(24, 1, good_greeting)),
-    ]
-    ends = [
-        ("up", "FIN", "flipped total", flip(15)),
-        ("up", "FIN", "flipped digest", flip(HEADER)),
-        ("down", "DONE", "flipped", flip(HEADER + 7)),
-        ("down", "DONE", "FAIL instead", instead(forged(failure(2, b"no")))),
-    ]
-    return [[Attack(*a) for a in some] for some in (frames, greetings, ends)]
+    if way == "up":
+        attacks += [(way, begin + at, 1, "flipped", flip())
+                    for at in (16000, 40000, 100000, 300000)]
+        attacks += [(way, begin + 33333, 0, "cut off", cut_off),
+                    (way, HELLO, SEALED, "CONFIRM repeated", repeat),
+                    (way, HELLO, SEALED, "CONFIRM dropped", drop),
+                    (way, HELLO, SEALED, "CONFIRM guessed", guess),
+                    (way, HELLO, 1, "CONFIRM flipped", flip()),
+                    (way, HELLO + SEALED - 1, 1, "CONFIRM flipped", flip())]
+    return attacks
 
 
-def field_of_frame(at, octets):
-    def change(_, whole):
-        return [good_frame(whole[:at] + octets + whole[at + len(octets):])]
-    return change
+def on_greetings():
+    attacks = [("up", at, 1, "HELLO flipped", flip(bit)) for at, bit in (
+        (4, 3), (5, 3), (7, 44), (8, 1), (39, 1), (40, 1), (155, 1), (171, 1))]
+    attacks += [("down", at, 1, "ANSWER flipped", flip(bit)) for at, bit in (
+        (4, 3), (7, 1), (8, 1), (40, 1), (163, 1), (179, 1))]
+    attacks += [
+        ("up", 0, HELLO, "HELLO in clear instead", instead(
+            greeting(b"VMhe", 1, bytes(16), bytes(16), 0, 1))),
+        ("up", 0, HELLO, "HELLO kept", remember),
+        ("up", 0, HELLO, "HELLO of another connection", recall),
+        ("down", 0, ANSWER, "refused in clear instead", refusal),
+        ("down", 0, ANSWER, "ANSWER kept", remember),
+        ("down", 0, ANSWER, "ANSWER of another connection", recall),
+        ("down", 0, ANSWER, "guessed", guess),
+        ("down", 0, 8 + 32, "the caller's number in ANSWER", lambda raw:
+         raw[:8] + Middle.number),
+    ]
+    return attacks
+
+
+def on_end():
+    # What comes down after the last byte may be the outcome and no more.
+    return [(way, BEGIN[way] + at, 1, "at the end", flip())
+            for way, most in (("up", 140), ("down", 84))
+            for at in (0, 36, 60, 84, 120, 140) if at <= most]
+
+
+def made(attacks):
+    return [Attack(*a) for a in attacks]
 
 
 class Middle:
     """One connection and its continuation, a thread for each way."""
+
+    session = number = b""          # of the last HELLO
 
     def __init__(self, client, port, attack):
         self.ends = {"up": client,
@@ -236,45 +204,55 @@ class Middle:
         for end in self.ends.values():
             end.close()
 
-    def read(self, way, n):
-        octets = b""
-        while len(octets) < n:
-            block = self.ends[way].recv(n - len(octets))
-            if not block:
-                raise Closed
-            octets += block
-        return octets
+    def note(self, way, at, raw):
+        """What a HELLO has in clear; and whoever was deceived by a greeting."""
+        if way == "up" and at == 0 and len(raw) >= HELLO:
+            Middle.session, Middle.number = raw[8:24], raw[40:72]
+        attack = self.attack
+        if not attack.fired or not attack.is_on_greeting() or way == attack.way:
+            return
+        # The listener says ANSWER to a HELLO that is right only, though maybe old;
+        # the caller goes on after an ANSWER that is right only.
+        if (way == "down" and raw[:4] == b"VMan" and at == 0 and
+                "of another" not in attack.name) or \
+                (way == "up" and at >= HELLO):
+            say("went on after " + attack.name)
 
-    def messages(self, way):
-        """(name, octets): greetings up to the side's last one, then frames."""
-        name, first = None, self.read(way, 4)
-        while True:
-            if first[:4] in GREETINGS:
-                name = GREETINGS[first[:4]]
-                yield name, first + self.read(way, GREETING - 4)
-                first = self.read(way, 4)
-                continue
-            head = first + self.read(way, HEADER - 4)
-            length = struct.unpack(">I", head[4:8])[0]
-            yield FRAMES.get(head[0], "?"), head + self.read(way, length + MAC)
-            first = self.read(way, 4)
+    def through(self, way, at, raw):
+        """What is to be said instead of these bytes, and how many were used."""
+        attack = self.attack
+        if attack.fired or way != attack.way or at + len(raw) < attack.start:
+            return raw, len(raw)
+        if at < attack.start:
+            return raw[:attack.start - at], attack.start - at
+        if len(raw) < attack.length or (len(raw) == 0 and attack.length == 0):
+            return b"", 0
+        return attack.fire(raw[:attack.length]), attack.length
 
     def carry(self, way):
         other = self.ends["down" if way == "up" else "up"]
+        at, raw = 0, b""
         try:
-            for name, octets in self.messages(way):
-                for one in self.attack(way, name, octets):
-                    if one is None:
-                        raise Closed
-                    other.sendall(one)
+            while True:
+                block = self.ends[way].recv(65536)
+                if not block:
+                    break
+                self.note(way, at + len(raw), block)
+                raw += block
+                used = 1
+                while raw and used:
+                    said, used = self.through(way, at, raw)
+                    at, raw = at + used, raw[used:]
+                    other.sendall(said)
+                    if self.attack.fired and not used:
+                        used = 1
             other.shutdown(socket.SHUT_WR)
         except Closed:
             try:
                 other.shutdown(socket.SHUT_WR)
             except OSError:
                 pass
-            if self.attack.fired:
-                self.end()
+            self.end()
         except OSError:
             self.end()
 
@@ -287,10 +265,7 @@ class Middle:
 
 
 class Nothing:
-    fired = False
-
-    def __call__(self, way, name, octets):
-        return [octets]
+    fired, way = False, ""
 
 
 def listen():
@@ -299,41 +274,55 @@ def listen():
     return listener
 
 
-def attack_all(port, now, ends):
+def attack_all(port):
     listener = listen()
+    now = made(on_frames("up") + on_frames("down") + on_greetings())
+    ends = made(on_end())
     for attack in now + ends:
-        if attack in ends[:1]:
+        if attack is ends[0]:
             say("only the end is left")
         # What a short-lived connection does not see is for the next one.
         while not attack.fired:
-            attack.seen, attack.held = 0, None
             Middle(listener.accept()[0], port, attack).run()
     say("all fired")
     while True:
         Middle(listener.accept()[0], port, Nothing()).run()
 
 
-class Record:
-    fired = False
-
+class Record(Nothing):
     def __init__(self, path):
         self.file = open(path, "wb")
+        self.start = self.length = 0
 
-    def __call__(self, way, name, octets):
-        if way == "up":
-            self.file.write(octets)
-            self.file.flush()
-        return [octets]
+    def is_on_greeting(self):
+        return False
 
 
-def replay(port, path):
-    with open(path, "rb") as f:
-        octets = f.read()
+def record(port, path):
+    listener, kept = listen(), Record(path)
+    middle = Middle(listener.accept()[0], port, kept)
+    middle.through = lambda way, at, raw: keep(kept, way, raw)
+    middle.run()
+
+
+def keep(kept, way, raw):
+    if way == "up":
+        kept.file.write(raw)
+        kept.file.flush()
+    return raw, len(raw)
+
+
+def answers(port, raw):
+    """What a listener says to this, and how many bytes behind its greetings."""
     connection = socket.create_connection(("127.0.0.1", port))
     connection.settimeout(2 * PATIENCE_S)
     got = b""
     try:
-        connection.sendall(octets)
+        connection.sendall(raw)
+        connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+    try:
         while True:
             block = connection.recv(65536)
             if not block:
@@ -341,9 +330,28 @@ def replay(port, path):
             got += block
     except OSError:
         pass
-    names = [GREETINGS.get(got[i:i + 4], "?")
-             for i in range(0, len(got), GREETING)]
-    say("answered: " + " ".join(names))
+    connection.close()
+    names = []
+    while got[:4] in GREETINGS:
+        names.append(GREETINGS[got[:4]])
+        got = got[ANSWER if got[:4] == b"VMan" else GREETING:]
+    return names + (["and more"] if got else [])
+
+
+def replay(port, path):
+    with open(path, "rb") as f:
+        raw = f.read()
+    say("answered: " + " ".join(answers(port, raw)))
+
+
+def cut(port, path):
+    with open(path, "rb") as f:
+        raw = f.read(HELLO + SEALED)
+    for n in range(len(raw)):
+        said = answers(port, raw[:n])
+        if said != ([] if n < HELLO else ["ANSWER"]):
+            sys.exit("%d bytes were answered with %s" % (n, said))
+    say("cut at each byte")
 
 
 def impostor():
@@ -353,28 +361,19 @@ def impostor():
     for kind in range(4):
         connection, _ = listener.accept()
         connection.settimeout(PATIENCE_S)
-        hello = connection.recv(GREETING, socket.MSG_WAITALL)
-        leg, incarnation = struct.unpack(">H2xI", hello[40:48])
-        welcome = greeting(b"VMwe", 2, hello[8:24], instance, leg, incarnation,
-                           required=2 if kind else 0, known=3)
+        hello = connection.recv(HELLO, socket.MSG_WAITALL)
+        clear = b"VMan\2\0\0" + bytes([ANSWER])
+        said = (
+            # As if nobody had spoken of a key; the caller's own word;
+            greeting(b"VMwe", 2, hello[8:24], instance, 0, 1), hello,
+            # its own number and words as an answer; a guess.
+            clear + hello[40:] + bytes(ANSWER - 8 - (HELLO - 40)),
+            clear + os.urandom(ANSWER - 8))[kind]
         try:
-            if kind == 0:           # as if nobody had spoken of a key
-                connection.sendall(welcome)
-            elif kind == 1:         # the caller's own word
-                connection.sendall(hello)
-            else:
-                body = b"VMch\1\0\0\200" + hello[8:24] + os.urandom(16)
-                connection.sendall(
-                    good_greeting(body + bytes(GREETING - len(body))))
-                proof = connection.recv(GREETING, socket.MSG_WAITALL)
-                if kind == 2:       # the caller's own proof
-                    connection.sendall(welcome + proof)
-                else:               # a guess
-                    proof = proof[:24] + os.urandom(32) + proof[56:]
-                    connection.sendall(welcome + good_greeting(proof))
-            said = connection.recv(GREETING)
-            if said:
-                say("it went on: %r" % said)
+            connection.sendall(said)
+            more = connection.recv(GREETING)
+            if more:
+                say("it went on: %r" % more)
         except OSError:
             pass
         connection.close()
@@ -385,15 +384,13 @@ def impostor():
 def main():
     kind, words = sys.argv[1], sys.argv[2:]
     if kind == "attack":
-        frames, greetings, ends = attacks()
-        attack_all(int(words[0]), frames + greetings, ends)
-    elif kind == "end":
-        attack_all(int(words[0]), [], [Attack("up", "BYE", "flipped", flip(-1))])
+        attack_all(int(words[0]))
     elif kind == "record":
-        listener = listen()
-        Middle(listener.accept()[0], int(words[0]), Record(words[1])).run()
+        record(int(words[0]), words[1])
     elif kind == "replay":
         replay(int(words[0]), words[1])
+    elif kind == "cut":
+        cut(int(words[0]), words[1])
     else:
         impostor()
 

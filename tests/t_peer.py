@@ -7,12 +7,12 @@ usage: t_peer.py sender PORT BYTES SEED    to an rx: breaks every rule on its
                                            of order, twice, on three legs
        t_peer.py sluice PORT SEED          to an rx: frames with checks that stop in
                                            the middle, come twice, in overlapping
-                                           parts, octet by octet, or spoilt
+                                           parts, byte by byte, or spoilt
        t_peer.py farewell PORT KIND        to an rx: ends the stream wrongly
        t_peer.py receiver KIND             to a tx: listens (says where), breaks
                                            one rule, then fails the session
 
-The stream is that of t_source.py. Exits with 0 when the program under test did
+The stream is that of t_source.c. Exits with 0 when the program under test did
 what it should; otherwise says what it did.
 """
 
@@ -21,13 +21,16 @@ import random
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../build/t_source")
 
 PATIENCE_S = 5 * int(os.environ.get("TEST_SLOW", "1"))
 DATA, FIN, STATUS, HEARTBEAT, DONE, FAIL, BYE = range(1, 8)
 CHECKED = 1
-GREETING, HEADER = 128, 24
+GREETING, HEADER = 128, 28
 WINDOW, FRAME = 1 << 20, 1 << 16
 
 
@@ -49,24 +52,27 @@ TABLE = crc_table()
 
 def crc32c(data):
     crc = 0xffffffff
-    for octet in data:
-        crc = TABLE[(crc ^ octet) & 255] ^ crc >> 8
+    for byte in data:
+        crc = TABLE[(crc ^ byte) & 255] ^ crc >> 8
     return crc ^ 0xffffffff
 
 
 def greeting(magic, role, session, instance, leg, incarnation, **other):
     body = struct.pack(
-        ">4sBBH16s16sHHIII4sQIIQQ16s16s", magic, other.get("version", 1), role,
-        GREETING, session, instance, leg, other.get("path", 0),
+        ">4sBBH16s16s16sHHIII4sQIIQQQQ", magic, other.get("version", 2), role,
+        GREETING, session, other.get("name", bytes(16)), instance, leg,
+        other.get("path", 0),
         incarnation, other.get("required", 0), other.get("known", 1),
         other.get("phrase", b"legs"), other.get("window", WINDOW),
-        other.get("frame", FRAME), 300000, 600000, 0, os.urandom(16),
-        other.get("reserved", 0).to_bytes(16, "big"))
+        other.get("frame", FRAME), 300000, 600000,
+        other.get("linger", 300000), 0, other.get("reserved", 0))
     return body + struct.pack(">I", crc32c(body) ^ other.get("spoil", 0))
 
 
-def header(kind, length, seq=0, flags=0, check=0, reserved=0, spoil=0):
-    body = struct.pack(">BBHIQI", kind, flags, reserved, length, seq, check)
+def header(kind, length, seq=0, flags=0, check=0, reserved=0, spoil=0,
+           stream=0):
+    body = struct.pack(">BBHIIQI", kind, flags, reserved, length, stream, seq,
+                       check)
     return body + struct.pack(">I", crc32c(body) ^ spoil)
 
 
@@ -91,7 +97,7 @@ def status(delivered, limit, entries=()):
 
 
 def heartbeat(counter):
-    return control(HEARTBEAT, struct.pack(">IIQQB7x", counter, 0, 0, 0, 0))
+    return control(HEARTBEAT, struct.pack(">IIQQBB6x", counter, 0, 0, 0, 0, 0))
 
 
 def failure(reason, text):
@@ -126,8 +132,8 @@ def xxh64(data):
     if len(rest) >= 4:
         word, rest = struct.unpack("<I", rest[:4])[0], rest[4:]
         h = turn(h ^ word * prime[0] & full, 23) * prime[1] + prime[2] & full
-    for octet in rest:
-        h = turn(h ^ octet * prime[4] & full, 11) * prime[0] & full
+    for byte in rest:
+        h = turn(h ^ byte * prime[4] & full, 11) * prime[0] & full
     h = (h ^ h >> 33) * prime[1] & full
     h = (h ^ h >> 29) * prime[2] & full
     return h ^ h >> 32
@@ -155,7 +161,7 @@ class Leg:
 
     def next_frame(self):
         head = self.read(HEADER)
-        kind, _, _, length, seq, _, _ = struct.unpack(">BBHIQII", head)
+        kind, _, _, length, _, seq, _, _ = struct.unpack(">BBHIIQII", head)
         return kind, seq, self.read(length)
 
     def await_frame(self, wanted):
@@ -196,11 +202,8 @@ class Sender:
 
     def __init__(self, port, total, seed):
         self.port, self.total = port, total
-        generator = random.Random(seed)
-        whole = b""
-        while len(whole) < total:
-            whole += generator.randbytes(65536)
-        self.stream = whole[:total]
+        self.stream = subprocess.run([SOURCE, str(total), str(seed)], check=True,
+                                     stdout=subprocess.PIPE).stdout
         self.session, self.instance = os.urandom(16), bytes(16)
         self.incarnation = 0
 
@@ -221,7 +224,7 @@ class Sender:
         leg, answer = self.join(number, **other)
         if answer[:4] != b"VMwe":
             sys.exit("leg %d was not welcome: %r" % (number, answer))
-        self.instance = answer[24:40]
+        self.instance = answer[40:56]
         return leg
 
     def piece(self, begin, end):
@@ -229,7 +232,8 @@ class Sender:
 
     def deliver(self, leg, begin, end):
         """In order, on one leg, within the credit."""
-        limit, at = 0, begin
+        # What was agreed on is the first credit; later STATUS tells.
+        limit, at = WINDOW, begin
         while at < end:
             while limit < min(end, at + FRAME):
                 _, payload = leg.await_frame(STATUS)
@@ -249,16 +253,19 @@ class Sender:
 
 
 def violations(sender, limit):
-    """Name, octets; each has to cost the leg its connection."""
+    """Name, bytes; each has to cost the leg its connection."""
     far = 1 << 62
     beat = struct.pack(">IIQQB7x", 1, 0, 0, 0, 0)
     return (
         ("header's check differs", header(HEARTBEAT, 32, spoil=1)),
         ("type 0", header(0, 0)),
-        ("type 9", control(9)),
+        ("CONFIRM without a key", control(9)),
+        ("type 10", control(10)),
         ("type 255", header(255, 0)),
-        ("reserved octets", header(DATA, 10, 0, reserved=1)),
-        ("reserved octets, high", header(DATA, 10, 0, reserved=0x8000)),
+        ("reserved bytes", header(DATA, 10, 0, reserved=1)),
+        ("reserved bytes, high", header(DATA, 10, 0, reserved=0x8000)),
+        ("another stream", header(DATA, 10, 0, stream=1)),
+        ("another stream, high", header(DATA, 10, 0, stream=1 << 31)),
         ("DATA without payload", header(DATA, 0, 0)),
         ("DATA larger than any", header(DATA, (16 << 20) + 1, 0)),
         ("DATA of 4 GiB", header(DATA, 0xffffffff, 0)),
@@ -278,7 +285,7 @@ def violations(sender, limit):
         ("control with a sequence number", control(HEARTBEAT, beat, seq=1)),
         ("HEARTBEAT too short", control(HEARTBEAT, beat[:-1])),
         ("HEARTBEAT too long", control(HEARTBEAT, beat + b"\0")),
-        ("HEARTBEAT with reserved bits", control(HEARTBEAT, beat[:-1] + b"\1")),
+        ("HEARTBEAT with reserved bits", control(HEARTBEAT, beat[:26] + b"\1" + beat[27:])),
         ("control of 1 MiB", header(HEARTBEAT, 1 << 20, 0, CHECKED, 1)),
         ("STATUS from a sender", status(0, 1 << 20)),
         ("STATUS with a wrong count",
@@ -289,9 +296,9 @@ def violations(sender, limit):
         ("FIN below what came", fin(1000)),
         ("FIN far away", fin(far + 1)),
         ("FIN with reserved bits",
-         control(FIN, bytes(8) + b"\1" + bytes(7), sender.total)),
+         control(FIN, bytes(15) + b"\1", sender.total)),
         ("FAIL without a reason", control(FAIL, b"\0")),
-        ("FAIL of 5000 octets", header(FAIL, 5000, 0, CHECKED, 1)),
+        ("FAIL of 5000 bytes", header(FAIL, 5000, 0, CHECKED, 1)),
         ("BYE with a payload", control(BYE, b"x")),
         ("a second HELLO", greeting(b"VMhe", 1, sender.session,
                                     sender.instance, 1, 1 << 20)),
@@ -302,8 +309,9 @@ def violations(sender, limit):
 def refused_hellos(sender):
     """Keyword arguments of HELLOs that must not be welcome."""
     return (
-        ("version 2", dict(version=2)),
-        ("reserved octets", dict(reserved=1)),
+        ("version 1", dict(version=1)),
+        ("reserved bytes", dict(reserved=1)),
+        ("another name", dict(name=bytes(15) + b"\1")),
         ("path 64", dict(path=64)),
         ("check differs", dict(spoil=1)),
         ("a feature that nobody knows", dict(required=0x80, known=0x81)),
@@ -356,10 +364,10 @@ def run_sender(port, total, seed):
         except (EOFError, ConnectionResetError):
             pass
     count, kept = 0, 0
-    for name, octets in violations(sender, early):
+    for name, raw in violations(sender, early):
         leg = sender.up(1)
         try:
-            leg.send(octets)
+            leg.send(raw)
         except OSError:
             pass
         if not leg.await_close():
@@ -442,7 +450,7 @@ def await_delivered(leg, to):
         pass
 
 
-def run_sluice(port, seed):
+def run_staging(port, seed):
     size, frames = 40000, 6
     sender = Sender(port, size * frames, seed)
     known = dict(required=1, known=1)
@@ -472,7 +480,7 @@ def run_sluice(port, seed):
         time.sleep(0.0005)
     a.send(frame[600:])
     await_delivered(a, 3 * size)
-    # Its last octet comes late.
+    # Its last byte comes late.
     frame = checked(sender, 3 * size, 4 * size)
     b.send(frame[:-1])
     time.sleep(0.2)
@@ -522,7 +530,7 @@ def run_farewell(port, kind):
 
 
 def receiver_words(kind, leg, total):
-    """What a receiver says that it must not; total octets were sent so far."""
+    """What a receiver says that it must not; total bytes were sent so far."""
     number, incarnation = leg.number, leg.incarnation
     limit = total + WINDOW
     return {
@@ -549,14 +557,37 @@ def welcome(listener, instance, **other):
     leg = Leg(connection)
     hello = leg.read(GREETING)
     leg.session = hello[8:24]
-    leg.number, leg.incarnation = struct.unpack(">H2xI", hello[40:48])
+    leg.number, leg.incarnation = struct.unpack(">H2xI", hello[56:64])
     session = other.pop("session", leg.session)
     leg.send(greeting(other.pop("magic", b"VMwe"), other.pop("role", 2),
                       session, instance, leg.number, leg.incarnation, **other))
     return leg
 
 
+def run_stuck():
+    """Takes nothing, so that much is unsent when it is given up; it is told all the same."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(8)
+    listener.settimeout(PATIENCE_S)
+    say("listening on 127.0.0.1:%d" % listener.getsockname()[1])
+    instance = os.urandom(16)
+    leg = welcome(listener, instance)
+    leg.send(status(0, WINDOW))
+    poll = select.poll()
+    poll.register(leg.socket, select.POLLRDHUP)
+    if not poll.poll(10000):
+        sys.exit("whoever gave the leg up has not told")
+    leg = welcome(listener, instance)
+    leg.send(failure(2, b"the test is over"))
+    leg.socket.shutdown(socket.SHUT_WR)
+    leg.await_close()
+
+
 def run_receiver(kind):
+    if kind == "stuck":
+        return run_stuck()
     greetings = {
         "session": dict(session=os.urandom(16)), "role": dict(role=1),
         "hello": dict(magic=b"VMhe"), "version": dict(version=9),
@@ -601,7 +632,7 @@ def main():
     elif kind == "shuffle":
         run_shuffle(*map(int, words))
     elif kind == "sluice":
-        run_sluice(*map(int, words))
+        run_staging(*map(int, words))
     elif kind == "farewell":
         run_farewell(int(words[0]), words[1])
     else:

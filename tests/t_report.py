@@ -20,13 +20,16 @@ FIELDS = {
     "start": {"version": TEXT, "role": TEXT, "interval": NUMBER,
               "window": int},
     "interval": dict(TOTALS, seconds=NUMBER, state=TEXT, rate=int,
-                     legs_up=int, window=int, window_used=int, legs=list,
+                     legs_up=int, window=int, window_used=int, paths=list,
+                     legs=list,
                      **WAITED),
     "leg": {"leg": int, "peer": TEXT, "state": TEXT, "incarnation": int},
     "outage": {"began": NUMBER, "seconds": NUMBER, "over": TRUTH},
     "end": dict(TOTALS, verdict=TEXT, status=int, legs=int,
                 longest_outage=NUMBER, left_out=int, **WAITED),
 }
+PATH = {"path": int, "limit": TEXT, "wanted": int, "congestion": TEXT}
+LIMITS = ("unknown", "application", "receiver", "buffer", "path", "loss")
 LEG = {"leg": int, "state": TEXT, "frames": int, "bytes": int, "rate": int,
        "resent": int, "redials": int, "rtt_us": int, "retransmissions": int}
 
@@ -46,6 +49,10 @@ def check(event, line):
         shares = list(event["waited"].values())
         assert all(0 <= s <= 1 for s in shares), line
         assert event["bottleneck"] in event["waited"], line
+    for path in event["paths"] if event["event"] == "interval" else ():
+        has(path, PATH, line)
+        assert path["limit"] in LIMITS, line
+        assert path["congestion"] in ("system", "bbr"), line
     for leg in event["legs"] if event["event"] == "interval" else ():
         has(leg, LEG, line)
         assert ("path" in leg) != ("peer" in leg), line

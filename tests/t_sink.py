@@ -1,18 +1,29 @@
 """A consumer that reads so much and no more until it is told.
 
-usage: t_sink.py BYTES READ GO OUT
+usage: t_sink.py BYTES READ GO OUT [LISTEN]
 
 Reads BYTES from standard input, creates the file READ, waits until the file GO
-exists, reads the rest; everything goes to OUT.
+exists, reads the rest; everything goes to OUT. With LISTEN, standard input is who
+connects to that path.
 """
 
 import os
+import socket
 import sys
 import time
 
 
+def accept(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen(1)
+    os.dup2(s.accept()[0].detach(), 0)
+
+
 def main():
-    first, read, go, out = int(sys.argv[1]), *sys.argv[2:]
+    first, read, go, out = int(sys.argv[1]), *sys.argv[2:5]
+    if len(sys.argv) > 5:
+        accept(sys.argv[5])
     with open(out, "wb", buffering=0) as f:
         while first > 0:
             block = os.read(0, min(first, 65536))

@@ -32,7 +32,7 @@ def main():
                     address, port = word[1].rsplit(":", 1)
                     if sys.argv[1] != "addresses":
                         found.add(int(port, 16))
-                    else:           # the last four octets, little-endian
+                    else:           # the last four bytes, little-endian
                         raw = bytes.fromhex(address[-8:])[::-1]
                         found.add(".".join(map(str, raw)))
     for one in sorted(found):

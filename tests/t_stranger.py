@@ -15,11 +15,14 @@ flood N    N silent connections, each made again when it is closed, as fast
 crowd N FILE  N connections, each made again when it is closed, as fast as 200
            in a second: of four, one is silent, two say the HELLO in FILE, a
            byte each second, and one says all of it and nothing after that
+hellos RATE FILE ADDRESS  so many connections a second from that address of this
+           machine, or from many, all of which say the HELLO in FILE and stay until
+           they are shown the door
 capture FILE  the other way round: listens, and keeps what the first caller
            says first
 
 Says "connected" (capture: "listening on ADDRESS:PORT") on standard error, and
-stays until the other side closes; flood and crowd stay until they are killed.
+stays until the other side closes; flood, crowd and hellos until they are killed.
 """
 
 import random
@@ -93,7 +96,7 @@ def crowd(port, number, hello):
     def leave(fd):
         try:
             if people[fd][0].recv(4096):
-                return              # a challenge, which nobody answers
+                return              # an answer, which nobody confirms
         except OSError:
             pass
         poll.unregister(fd)
@@ -122,6 +125,34 @@ def crowd(port, number, hello):
         return                      # rx has ended
 
 
+def hellos(port, rate, hello, address):
+    people = []
+    began = time.monotonic()
+    said = 0
+    while True:
+        source = address if address != "many" else "127.1.%d.%d" % (said // 250 % 250, said % 250 + 1)
+        try:
+            connection = socket.create_connection(("127.0.0.1", port), 5, (source, 0))
+            connection.sendall(hello)
+        except ConnectionRefusedError:
+            return                  # rx has ended
+        except OSError:
+            continue
+        people.append(connection)
+        if len(people) > 200:
+            people.pop(0).close()
+        said += 1
+        if said == 200:
+            say("connected")
+        if said % rate == 0:
+            say("%.0f a second" % (said / (time.monotonic() - began)))
+        time.sleep(max(0.0, began + said / rate - time.monotonic()))
+
+
+def hello_length(said):
+    return int.from_bytes(said[6:8], "big") if len(said) >= 8 else 8
+
+
 def capture(path):
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -131,7 +162,7 @@ def capture(path):
     caller.settimeout(1)
     said = b""
     try:
-        while len(said) < 128:      # the length of a HELLO
+        while len(said) < hello_length(said):
             block = caller.recv(4096)
             if not block:
                 break
@@ -150,6 +181,9 @@ def main():
     if kind == "flood":
         flood(port, int(sys.argv[3]))
         return
+    if kind == "hellos":
+        hellos(port, float(sys.argv[3]), contents(sys.argv[4]), sys.argv[5])
+        return
     if kind == "crowd":
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -166,8 +200,8 @@ def main():
         elif kind == "http":
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         elif kind == "slow":
-            for octet in contents(sys.argv[3]):
-                connection.sendall(bytes([octet]))
+            for byte in contents(sys.argv[3]):
+                connection.sendall(bytes([byte]))
                 time.sleep(0.2)
         elif kind == "half":
             connection.sendall(contents(sys.argv[3], 0.5))
@@ -177,7 +211,7 @@ def main():
             connection.sendall(contents(sys.argv[3]))
             connection.settimeout(4)
             while connection.recv(4096):
-                pass                # a challenge
+                pass                # an answer
         elif kind == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                   struct.pack("ii", 1, 0))

@@ -31,10 +31,13 @@ class Screen:
     def __init__(self, columns):
         self.columns, self.lines, self.row = columns, [""], 0
         self.column, self.states, self.raw = 0, [], b""
-        self.wrapped = 0
+        self.wrapped, self.rest = 0, b""
 
     def feed(self, data):
         self.raw += data
+        # A read may end within a sequence, which goes on in the next one.
+        data, self.rest = re.fullmatch(rb"(.*?)((?:\x1b(?:\[[0-9;]*)?)?)",
+                                       self.rest + data, re.S).groups()
         for part in re.findall(r"\x1b\[[0-9;]*[A-Za-z]|.|\n",
                                data.decode("ascii"), re.S):
             self.take(part)
@@ -150,7 +153,10 @@ pid = os.fork()
 if pid == 0:
     os.setpgid(0, 0)
     os.execv(sys.argv[1], sys.argv[1:])
-os.setpgid(pid, pid)
+try:
+    os.setpgid(pid, pid)
+except PermissionError:
+    pass                        # the child did, and runs the program already
 os.close(0)
 assert os.tcgetpgrp(2) == os.getpgrp()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
@@ -238,6 +244,8 @@ def messages(program):
     lines = [s for s in run.screen.lines[:-1] if s]
     assert len(lines) > 100, lines
     for line in lines:
+        if SLOW > 1 and line.endswith("standard error did not take them"):
+            continue
         assert re.match(r"viamillipede: \d{4}-\d\d-\d\dT\S+Z \S", line), line
         assert "MiB/s" not in line or " sent " in line, line
     assert len(run.drawn()) > 20, len(run.drawn())

@@ -4,7 +4,7 @@ usage: t_words.py COMMANDS V T SSHCOMMAND   commands of all kinds, through a rea
        t_words.py SERVE V                   orders that are none, at `serve`
 
 COMMANDS: each command saves the argument list of the shell that runs it, which
-has the command itself in it, octet for octet; what would happen if anybody
+has the command itself in it, byte for byte; what would happen if anybody
 expanded it is that a file T/expanded appears.
 SERVE: each must end with status 2 and one line, within seconds.
 """
@@ -34,7 +34,7 @@ def commands(scratch):
     yield b"\n\n  two\n\nlines\n'" + trap + b"\n"
     yield b"\t\r\v\f\x01\x1b[31m\x7f"
     yield "äöü € 猫 \u202e".encode() + b"\xff\xfe\x80"
-    yield b"viamillipede orders 1 " + TOKEN + b" " + KEY + b" 1\n3\nabc\n"
+    yield b"viamillipede orders 2 " + TOKEN + b" " + KEY + b" 1\n3\nabc\n"
     yield b"-c -- exec rx 0 wait 1"
     draw = random.Random(SEED)
     letters = b"'\"$`\\\n;&|<>(){}[]*?!~#= \tab\xc3\xa4\xff" + bytes([1])
@@ -48,7 +48,7 @@ def run_commands(program, scratch, ssh):
         # The shell reads no further than the exit.
         command = b"cp /proc/$$/cmdline " + saved.encode() + b"; cat >/dev/null; exit 0\n" + tail
         done = subprocess.run(
-            [program, "ssh", "there", "exec", command, "sshcommand", ssh, "remote",
+            [program, "ssh", "there", "exec", command, "ssh-command", ssh, "remote-program",
              scratch + "/far"], input=b"x" * 1000, capture_output=True, timeout=30 * SLOW)
         if done.returncode != 0 or done.stdout or done.stderr:
             fail("command %d: %d %r" % (number, done.returncode, done.stderr[:300]))
@@ -62,7 +62,7 @@ def run_commands(program, scratch, ssh):
 
 
 def orders(*words):
-    text = b"viamillipede orders 1 %s %s %d\n" % (TOKEN, KEY, len(words))
+    text = b"viamillipede orders 2 %s %s %d\n" % (TOKEN, KEY, len(words))
     return text + b"".join(b"%d\n%s\n" % (len(w), w) for w in words)
 
 
@@ -106,13 +106,13 @@ def run_serve(program):
     for cut in range(len(whole)):
         must_refuse(program, whole[:cut], b"the orders end too early")
     status, said, errors = serve(program, whole)
-    if status != 4 or not said.startswith(b"\nviamillipede answer 1 " + TOKEN + b" "):
+    if status != 4 or not said.startswith(b"\nviamillipede answer 2 " + TOKEN + b" "):
         fail("whole orders: %d %r %r" % (status, said, errors))
-    alien, malformed = b"no order of this version", b"not well formed"
-    for text in (b"\n", b"hello\n", b"\0" * 10, b"x" * (2 << 20), whole.replace(b" 1 ", b" 2 ", 1),
+    alien, malformed = b"no orders of this version", b"orders are malformed"
+    for text in (b"\n", b"hello\n", b"\0" * 10, b"x" * (2 << 20), whole.replace(b" 2 ", b" 3 ", 1),
                  whole.replace(KEY, KEY[1:]), whole.replace(TOKEN, TOKEN.upper()),
                  whole.replace(b" 6\n", b" 257\n"), whole.replace(b" 6\n", b" -6\n"),
-                 whole.replace(b" 6\n", b"\n"), b"viamillipede orders 1 " + b"x" * (2 << 20)):
+                 whole.replace(b" 6\n", b"\n"), b"viamillipede orders 2 " + b"x" * (2 << 20)):
         must_refuse(program, text, alien, end=False)
     for text in (whole.replace(b"2\nrx", b"1\nrx"), whole.replace(b"2\nrx", b"-2\nrx"),
                  whole.replace(b"2\nrx", b"99999999999\nrx"), whole.replace(b"rx", b"r\0"),

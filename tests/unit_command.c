@@ -14,10 +14,10 @@
 
 #include "check.h"
 #include "command.h"
+#include "core/time.h"
 #include "frame.h"
-#include "lock.h"
-
-#define SECOND	1000000000ULL
+#include "sys/clock.h"
+#include "sys/lock.h"
 
 static char text[FRAME_TEXT_MAX + 1];
 static struct lock lock;
@@ -28,10 +28,10 @@ static void
 tell(void *cookie)
 {
 	CHECK(cookie == &told);
-	lock_take(&lock);
+	lock_acquire(&lock);
 	told++;
 	lock_wake_all(&changed);
-	lock_drop(&lock);
+	lock_release(&lock);
 }
 
 static unsigned
@@ -39,9 +39,9 @@ times_told(void)
 {
 	unsigned n;
 
-	lock_take(&lock);
+	lock_acquire(&lock);
 	n = told;
-	lock_drop(&lock);
+	lock_release(&lock);
 	return n;
 }
 
@@ -50,11 +50,11 @@ wait_told(unsigned n)
 {
 	uint64_t until = clock_now_ns() + 20 * SECOND;
 
-	lock_take(&lock);
+	lock_acquire(&lock);
 	while (told < n && lock_wait_until(&changed, &lock, until))
 		;
 	CHECK(told == n);
-	lock_drop(&lock);
+	lock_release(&lock);
 }
 
 /* They live as long as the process; here they are all known to the end. */
@@ -68,9 +68,9 @@ make(char *const *argv, bool consumer)
 
 	CHECK(c != NULL && makes < sizeof(made) / sizeof(made[0]));
 	made[makes++] = c;
-	lock_take(&lock);
+	lock_acquire(&lock);
 	told = 0;
-	lock_drop(&lock);
+	lock_release(&lock);
 	command_watch(c, tell, &told);
 	CHECK(command_end(c) == COMMAND_RUNS);
 	return c;
@@ -162,7 +162,8 @@ test_ends(void)
 static void
 test_not_found(void)
 {
-	static char *none[] = { (char *)(uintptr_t)"/no/such program", (char *)(uintptr_t)"a", NULL };
+	static char *none[] = { (char *)(uintptr_t)"/no/such program", (char *)(uintptr_t)"a",
+	    NULL };
 	static char *directory[] = { (char *)(uintptr_t)"/", (char *)(uintptr_t)"a", NULL };
 	struct command *c = make(none, true);
 
@@ -190,7 +191,8 @@ test_arguments(void)
 {
 	static char *argv[] = {
 		(char *)(uintptr_t)"printf", (char *)(uintptr_t)"<%s>", (char *)(uintptr_t)"a b",
-		(char *)(uintptr_t)"$HOME `x` 'q\" \\ *", (char *)(uintptr_t)"", (char *)(uintptr_t)"-n\n",
+		(char *)(uintptr_t)"$HOME `x` 'q\" \\ *", (char *)(uintptr_t)"",
+		    (char *)(uintptr_t)"-n\n",
 		NULL
 	};
 	struct command *c = make(argv, false);
@@ -216,7 +218,8 @@ test_arguments(void)
 static void
 test_tail(void)
 {
-	struct command *c = script("i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); done >&2; "
+	struct command *c =
+	    script("i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); done >&2; "
 	    "printf 'a\\0b\\033[1m\\r\\n\\n' >&2; exit 4", true);
 	const char *line;
 	size_t n;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../crc32c.h"
+#include "../crypto/crc32c.h"
 #include "check.h"
 
 #define BUFFER	(128 * 1024)
@@ -60,7 +60,7 @@ test_first_call_by_many(void)
 		CHECK(first_answer[i] == UINT32_C(0xe3069283));
 }
 
-/* RFC 3720, B.4; it prints the octets of the check lowest first. */
+/* RFC 3720, B.4; it prints the bytes of the check lowest first. */
 static void
 test_vectors(crc_function *f)
 {

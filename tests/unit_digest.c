@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../digest.h"
+#include "../crypto/digest.h"
 #include "check.h"
 
 #define BUFFER	100000
@@ -111,7 +111,7 @@ test_cuts(uint64_t *random)
 
 /* What checks of single frames cannot see: blocks swapped, lost, repeated. */
 static void
-test_order(void)
+test_reassembly(void)
 {
 	static uint8_t other[256];
 	uint64_t right = digest_of(buffer, 256);
@@ -134,6 +134,6 @@ main(int argc, char **argv)
 	test_texts();
 	test_lengths();
 	test_cuts(&random);
-	test_order();
+	test_reassembly();
 	return check_done();
 }

@@ -2,7 +2,7 @@
  * The queue of events: first in, first out, over its end and back; what finds
  * no room is counted; nothing before it is opened.
  */
-#include "events.h"
+#include "report/events.h"
 
 #include <string.h>
 

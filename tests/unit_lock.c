@@ -16,10 +16,18 @@
 #endif
 
 #include "check.h"
-#include "lock.h"
-#include "log.h"
+#include "sys/clock.h"
+#include "sys/lock.h"
+#include "sys/thread.h"
 
-#define MS	UINT64_C(1000000)
+static void *
+join(pthread_t thread)
+{
+	void *result;
+
+	CHECK(pthread_join(thread, &result) == 0);
+	return result;
+}
 
 /* One datum handed to and fro between two threads: turn says whose it is. */
 static struct {
@@ -36,7 +44,7 @@ play(void *argument)
 {
 	int me = *(int *)argument;
 
-	lock_take(&table.lock);
+	lock_acquire(&table.lock);
 	while (table.count < TURNS) {
 		if (table.turn != me) {
 			lock_wait(&table.turned, &table.lock);
@@ -47,7 +55,7 @@ play(void *argument)
 		lock_wake(&table.turned);
 	}
 	lock_wake_all(&table.turned);
-	lock_drop(&table.lock);
+	lock_release(&table.lock);
 	return argument;
 }
 
@@ -60,12 +68,11 @@ test_turns(void)
 	lock_init(&table.lock);
 	lock_cond_init(&table.turned);
 	for (int i = 0; i < 2; i++)
-		CHECK(thread_start(&threads[i], "player", play, &names[i])
+		CHECK(pthread_create(&threads[i], NULL, play, &names[i])
 		    == 0);
 	for (int i = 0; i < 2; i++)
-		CHECK(thread_join(threads[i]) == &names[i]);
+		CHECK(join(threads[i]) == &names[i]);
 	CHECK(table.count == TURNS);
-	lock_cond_free(&table.turned);
 	lock_free(&table.lock);
 }
 
@@ -77,9 +84,9 @@ static void *
 add(void *argument)
 {
 	for (int i = 0; i < 50000; i++) {
-		lock_take(&sum_lock);
+		lock_acquire(&sum_lock);
 		sum++;
-		lock_drop(&sum_lock);
+		lock_release(&sum_lock);
 	}
 	return argument;
 }
@@ -90,9 +97,9 @@ test_exclusion(void)
 	pthread_t threads[4];
 
 	for (int i = 0; i < 4; i++)
-		CHECK(thread_start(&threads[i], "adder", add, NULL) == 0);
+		CHECK(pthread_create(&threads[i], NULL, add, NULL) == 0);
 	for (int i = 0; i < 4; i++)
-		CHECK(thread_join(threads[i]) == NULL);
+		CHECK(join(threads[i]) == NULL);
 	CHECK(sum == 200000);
 }
 
@@ -109,7 +116,7 @@ test_deadlines(void)
 
 	lock_init(&lock);
 	lock_cond_init(&cond);
-	lock_take(&lock);
+	lock_acquire(&lock);
 	CHECK(!lock_wait_until(&cond, &lock, 0));
 	CHECK(!lock_wait_until(&cond, &lock, clock_now_ns()));
 	CHECK(clock_now_ns() - before < 10000 * MS);
@@ -126,8 +133,7 @@ test_deadlines(void)
 	}
 	CHECK(clock_now_ns() >= deadline);
 	CHECK(wakes < 100);	/* it slept */
-	lock_drop(&lock);
-	lock_cond_free(&cond);
+	lock_release(&lock);
 	lock_free(&lock);
 }
 
@@ -143,36 +149,35 @@ listen_for_it(void *argument)
 {
 	uint64_t deadline = *(uint64_t *)argument;
 
-	lock_take(&bell.lock);
+	lock_acquire(&bell.lock);
 	bell.waiting++;
 	lock_wake_all(&bell.rung);
 	while (bell.rings == 0)
 		CHECK(lock_wait_until(&bell.rung, &bell.lock, deadline));
-	lock_drop(&bell.lock);
+	lock_release(&bell.lock);
 	return NULL;
 }
 
 static void
 test_woken(void)
 {
-	uint64_t deadlines[3] = { LOCK_FOREVER, LOCK_FOREVER - 1,
+	uint64_t deadlines[3] = { CLOCK_NEVER, CLOCK_NEVER - 1,
 	    clock_now_ns() + 600000 * MS };
 	pthread_t threads[3];
 
 	lock_init(&bell.lock);
 	lock_cond_init(&bell.rung);
 	for (int i = 0; i < 3; i++)
-		CHECK(thread_start(&threads[i], "listener", listen_for_it,
+		CHECK(pthread_create(&threads[i], NULL, listen_for_it,
 		    &deadlines[i]) == 0);
-	lock_take(&bell.lock);
+	lock_acquire(&bell.lock);
 	while (bell.waiting < 3)
 		lock_wait(&bell.rung, &bell.lock);
 	bell.rings++;
 	lock_wake_all(&bell.rung);
-	lock_drop(&bell.lock);
+	lock_release(&bell.lock);
 	for (int i = 0; i < 3; i++)
-		CHECK(thread_join(threads[i]) == NULL);
-	lock_cond_free(&bell.rung);
+		CHECK(join(threads[i]) == NULL);
 	lock_free(&bell.lock);
 }
 
@@ -199,46 +204,40 @@ look_at_self(void *argument)
 }
 
 static sigset_t before;		/* main's mask when there was one thread */
+static void *shown_by;		/* under the bell's lock: what look_at_self returned */
+
+static void *
+ring(void *argument)
+{
+	void *result = look_at_self(argument);
+
+	lock_acquire(&bell.lock);
+	bell.rings++;
+	shown_by = result;
+	lock_wake(&bell.rung);
+	lock_release(&bell.lock);
+	return NULL;
+}
 
 static void
 test_threads(void)
 {
 	static char shown[] = "viamillipede 63", given[] = "viamillipede 63xyz";
 	sigset_t after;
-	pthread_t thread;
-
-	CHECK(thread_start(&thread, given, look_at_self, shown) == 0);
-	memset(given, 'x', sizeof(given) - 1);	/* the name was copied */
-	CHECK(thread_join(thread) == shown);
-	CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0);
-	for (int i = 1; i < 32; i++)
-		CHECK(sigismember(&before, i) == sigismember(&after, i));
-}
-
-static void *
-ring(void *argument)
-{
-	lock_take(&bell.lock);
-	bell.rings++;
-	lock_wake(&bell.rung);
-	lock_drop(&bell.lock);
-	return argument;
-}
-
-static void
-test_detached(void)
-{
-	pthread_t thread;
 
 	lock_init(&bell.lock);
 	lock_cond_init(&bell.rung);
 	bell.rings = 0;
-	CHECK(thread_start(&thread, "", ring, NULL) == 0);
-	thread_detach(thread);
-	lock_take(&bell.lock);
+	CHECK(thread_start_detached(given, ring, shown) == 0);
+	memset(given, 'x', sizeof(given) - 1);	/* the name was copied */
+	lock_acquire(&bell.lock);
 	while (bell.rings == 0)
 		lock_wait(&bell.rung, &bell.lock);
-	lock_drop(&bell.lock);
+	CHECK(shown_by == shown);
+	lock_release(&bell.lock);
+	CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0);
+	for (int i = 1; i < 32; i++)
+		CHECK(sigismember(&before, i) == sigismember(&after, i));
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -264,55 +263,49 @@ test_once(void)
 	pthread_t threads[8];
 
 	for (int i = 0; i < 8; i++)
-		CHECK(thread_start(&threads[i], "once", act_once, NULL) == 0);
+		CHECK(pthread_create(&threads[i], NULL, act_once, NULL) == 0);
 	for (int i = 0; i < 8; i++)
-		CHECK(thread_join(threads[i]) == NULL);
+		CHECK(join(threads[i]) == NULL);
 	CHECK(acts == 1);
 }
 
 /* Each of these is a bug, and must not come back. */
 static void
-misuse_take_twice(void)
+misuse_acquire_twice(void)
 {
 	struct lock lock;
 
 	lock_init(&lock);
-	lock_take(&lock);
-	lock_take(&lock);
+	lock_acquire(&lock);
+	lock_acquire(&lock);
 }
 
 static void
-misuse_drop_free(void)
+misuse_release_free(void)
 {
 	struct lock lock;
 
 	lock_init(&lock);
-	lock_drop(&lock);
+	lock_release(&lock);
 }
 
 static void *
 drop_it(void *argument)
 {
-	lock_drop(argument);
+	lock_release(argument);
 	return NULL;
 }
 
 static void
-misuse_drop_other(void)
+misuse_release_other(void)
 {
 	struct lock lock;
 	pthread_t thread;
 
 	lock_init(&lock);
-	lock_take(&lock);
-	if (thread_start(&thread, "thief", drop_it, &lock) == 0)
-		(void)thread_join(thread);
-}
-
-static void
-misuse_join_self(void)
-{
-	(void)thread_join(pthread_self());
+	lock_acquire(&lock);
+	if (pthread_create(&thread, NULL, drop_it, &lock) == 0)
+		(void)join(thread);
 }
 
 static void
@@ -356,16 +349,14 @@ test_misuse(void)
 {
 #ifdef UNDER_TSAN
 	(void)dies;
-	(void)misuse_take_twice;
-	(void)misuse_drop_free;
-	(void)misuse_drop_other;
-	(void)misuse_join_self;
+	(void)misuse_acquire_twice;
+	(void)misuse_release_free;
+	(void)misuse_release_other;
 	printf("not tested under this sanitizer: misuse\n");
 #else
-	dies(misuse_take_twice, "pthread_mutex_lock");
-	dies(misuse_drop_free, "pthread_mutex_unlock");
-	dies(misuse_drop_other, "pthread_mutex_unlock");
-	dies(misuse_join_self, "pthread_join");
+	dies(misuse_acquire_twice, "pthread_mutex_lock");
+	dies(misuse_release_free, "pthread_mutex_unlock");
+	dies(misuse_release_other, "pthread_mutex_unlock");
 #endif
 }
 
@@ -379,7 +370,6 @@ main(void)
 	test_deadlines();
 	test_woken();
 	test_threads();
-	test_detached();
 	test_once();
 	test_misuse();
 	return check_done();

@@ -20,12 +20,22 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "lock.h"
-#include "log.h"
+#include "sys/clock.h"
+#include "sys/die.h"
+#include "sys/lock.h"
+#include "sys/log.h"
+#include "sys/thread.h"
 
 #define PREFIX	"viamillipede: "
-#define MS	UINT64_C(1000000)
-#define SECOND	(1000 * MS)
+
+static void *
+join(pthread_t thread)
+{
+	void *result;
+
+	CHECK(pthread_join(thread, &result) == 0);
+	return result;
+}
 
 /* What the child logs goes to descriptor 2; this is where CHECK belongs. */
 static int true_stderr;
@@ -249,7 +259,7 @@ test_truncation(void)
 /*
  * Many threads at once. Each line must be whole and each thread's in their
  * order; what is missing must have been told of, because a machine under load
- * may keep the reader waiting for longer than the patience.
+ * may keep the reader waiting for longer than the timeout.
  */
 #define WRITERS	8
 #define LINES	1000
@@ -257,8 +267,9 @@ test_truncation(void)
 static struct {
 	int next[WRITERS];
 	unsigned long received, lost;
+	unsigned long ends;	/* lines "end" that were lost before the one that came */
 	bool torn;		/* the line before was not whole */
-} tally;
+} counts;
 
 static atomic_bool ended;	/* the reader has seen the end */
 
@@ -293,6 +304,7 @@ judge(void)
 {
 	char expected[LOG_LINE_SIZE + 1];
 	unsigned long lost;
+	char last;
 	int me, i;
 
 	if (sscanf(line, PREFIX "%lu ", &lost) == 1 &&
@@ -300,33 +312,33 @@ judge(void)
 		(void)snprintf(expected, sizeof(expected), PREFIX "%lu message%s"
 		    " lost here: standard error did not take them\n", lost,
 		    lost == 1 ? "" : "s");
-		tally.torn = strcmp(line, expected) != 0;
-		if (!tally.torn)
-			tally.lost += lost;
+		counts.torn = strcmp(line, expected) != 0;
+		if (!counts.torn)
+			counts.lost += lost;
 		return true;
 	}
-	if (strcmp(line, PREFIX "end\n") == 0) {
-		JUDGE(!tally.torn);
+	if (sscanf(line, PREFIX "end %lu%c", &counts.ends, &last) == 2 && last == '.') {
+		JUDGE(!counts.torn);
 		return false;
 	}
 	if (sscanf(line, PREFIX "%d %d ", &me, &i) != 2 || me < 0 ||
-	    me >= WRITERS || i < tally.next[me] ||
+	    me >= WRITERS || i < counts.next[me] ||
 	    make_expected(expected, sizeof(expected), me, i) < 0 ||
 	    strcmp(line, expected) != 0) {
-		tally.torn = true;
+		counts.torn = true;
 		return true;
 	}
-	JUDGE(!tally.torn);
-	tally.next[me] = i + 1;
-	tally.received++;
+	JUDGE(!counts.torn);
+	counts.next[me] = i + 1;
+	counts.received++;
 	return true;
 }
 
 static void
-check_tally(unsigned writers)
+check_counts(unsigned writers)
 {
-	CHECK(tally.received + tally.lost == (unsigned long)writers * LINES);
-	CHECK(tally.received > LINES / 2);
+	CHECK(counts.received + counts.lost == (unsigned long)writers * LINES + counts.ends);
+	CHECK(counts.received > LINES / 2);
 }
 
 /* Reads slowly, in small pieces: what is written has to wait for room. */
@@ -364,11 +376,11 @@ write_threads(void)
 
 	for (int i = 0; i < WRITERS; i++) {
 		names[i] = i;
-		CHECK(thread_start(&threads[i], "writer", write_many,
+		CHECK(pthread_create(&threads[i], NULL, write_many,
 		    &names[i]) == 0);
 	}
 	for (int i = 0; i < WRITERS; i++)
-		CHECK(thread_join(threads[i]) == NULL);
+		CHECK(join(threads[i]) == NULL);
 }
 
 static void
@@ -379,15 +391,15 @@ threads_into(int out, int in, bool open)
 	swap_in(out);
 	if (open)
 		log_open();
-	CHECK(thread_start(&reader, "reader", read_all, &in) == 0);
+	CHECK(pthread_create(&reader, NULL, read_all, &in) == 0);
 	write_threads();
-	while (!atomic_load(&ended)) {
-		log_line(0, "end");
+	for (unsigned long ends = 0; !atomic_load(&ended); ends++) {
+		log_line(0, "end %lu.", ends);
 		(void)poll(NULL, 0, 10);
 	}
-	CHECK(thread_join(reader) == NULL);
+	CHECK(join(reader) == NULL);
 	swap_back();
-	check_tally(WRITERS);
+	check_counts(WRITERS);
 }
 
 static void
@@ -446,7 +458,7 @@ test_threads_file(void)
 	swap_in(fileno(f));
 	log_open();
 	write_threads();
-	log_line(0, "end");
+	log_line(0, "end 0.");
 	swap_back();
 	CHECK(write(fileno(f), "last\n", 5) == 5);
 	rewind(f);
@@ -457,13 +469,13 @@ test_threads_file(void)
 	while (judge());
 	CHECK(fgets(line, sizeof(line), f) != NULL);
 	CHECK(strcmp(line, "last\n") == 0);
-	CHECK(tally.received == (unsigned long)WRITERS * LINES);
-	CHECK(tally.lost == 0 && !tally.torn);
+	CHECK(counts.received == (unsigned long)WRITERS * LINES);
+	CHECK(counts.lost == 0 && !counts.torn);
 	(void)fclose(f);
 }
 
 /*
- * Nobody reads: the first line that does not fit costs the patience, the others
+ * Nobody reads: the first line that does not fit costs the timeout, the others
  * nothing; afterwards the log tells how many are missing, and goes on.
  */
 static void
@@ -485,8 +497,8 @@ nobody_reads(int out, int in, bool open)
 		log_line(0, "line %d", sent);
 	after = clock_now_ns();
 	swap_back();
-	CHECK(after - began >= (LOG_PATIENCE_MS - 1) * MS);
-	CHECK(after - began < 100 * LOG_PATIENCE_MS * MS);
+	CHECK(after - began >= (LOG_TIMEOUT_MS - 1) * MS);
+	CHECK(after - began < 100 * LOG_TIMEOUT_MS * MS);
 	swap_in(out);
 
 	(void)drain(in, text, sizeof(text));
@@ -585,9 +597,9 @@ fill(void *argument)
 	(void)argument;
 	for (int i = 0; i < 20000; i++)
 		log_line(0, "fill %d", i);
-	lock_take(&filled_lock);
+	lock_acquire(&filled_lock);
 	filled++;
-	lock_drop(&filled_lock);
+	lock_release(&filled_lock);
 	return NULL;
 }
 
@@ -596,18 +608,16 @@ test_hung_writer(void)
 {
 	int master, slave = open_terminal(&master, true), done = 0;
 	uint64_t deadline = clock_now_ns() + 20 * SECOND;
-	pthread_t thread;
 
 	swap_in(slave);
 	for (int i = 0; i < FILLERS; i++) {
-		CHECK(thread_start(&thread, "filler", fill, NULL) == 0);
-		thread_detach(thread);
+		CHECK(thread_start_detached("filler", fill, NULL) == 0);
 	}
 	while (done < FILLERS - 1 && clock_now_ns() < deadline) {
 		(void)poll(NULL, 0, 1);
-		lock_take(&filled_lock);
+		lock_acquire(&filled_lock);
 		done = filled;
-		lock_drop(&filled_lock);
+		lock_release(&filled_lock);
 	}
 	if (done >= FILLERS - 1)
 		_exit(0);	/* without the one that hangs */
@@ -685,20 +695,20 @@ test_interrupted(void)
 
 	CHECK(sigaction(SIGUSR1, &act, NULL) == 0);
 	CHECK(pipe(fds) == 0);
-	CHECK(thread_start(&reader, "reader", read_all, &fds[0]) == 0);
-	CHECK(thread_start(&thread, "interrupter", interrupt, &self) == 0);
+	CHECK(pthread_create(&reader, NULL, read_all, &fds[0]) == 0);
+	CHECK(pthread_create(&thread, NULL, interrupt, &self) == 0);
 	swap_in(fds[1]);
 	for (int me = 0; me < WRITERS; me++)
 		(void)write_many(&me);
-	while (!atomic_load(&ended)) {
-		log_line(0, "end");
+	for (unsigned long ends = 0; !atomic_load(&ended); ends++) {
+		log_line(0, "end %lu.", ends);
 		(void)poll(NULL, 0, 10);
 	}
 	atomic_store(&quiet, true);
-	CHECK(thread_join(thread) == NULL);
-	CHECK(thread_join(reader) == NULL);
+	CHECK(join(thread) == NULL);
+	CHECK(join(reader) == NULL);
 	swap_back();
-	check_tally(WRITERS);
+	check_counts(WRITERS);
 	CHECK(atomic_load(&interruptions) > 0);
 }
 
@@ -797,10 +807,10 @@ test_limited_threads(void)
 
 	catch_begin();
 	for (int i = 0; i < 4; i++)
-		CHECK(thread_start(&threads[i], "limited", limit_many, NULL)
+		CHECK(pthread_create(&threads[i], NULL, limit_many, NULL)
 		    == 0);
 	for (int i = 0; i < 4; i++)
-		CHECK(thread_join(threads[i]) == NULL);
+		CHECK(join(threads[i]) == NULL);
 	log_settle(true);
 	swap_back();
 	while (catch_write() > 0) {
@@ -819,7 +829,9 @@ test_limited_threads(void)
 static void *
 die(void *argument)
 {
-	log_die("%s: %s", (const char *)argument, "no\nway");
+	log_open();
+	die_on(EPERM, argument);
+	return NULL;
 }
 
 static void
@@ -834,14 +846,14 @@ test_die(void)
 	if (pid == 0) {
 		swap_in(fds[1]);
 		log_set(0);
-		if (thread_start(&thread, "dying", die, "pthread_x") == 0)
-			(void)thread_join(thread);
+		if (pthread_create(&thread, NULL, die, "pthread\nx") == 0)
+			(void)join(thread);
 		_exit(42);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 	(void)drain(fds[0], line, sizeof(line));
-	CHECK(strcmp(line, PREFIX "pthread_x: no\\x0away\n") == 0);
+	CHECK(strcmp(line, PREFIX "pthread\\x0ax: Operation not permitted\n") == 0);
 }
 
 /* Text of many lines in one write, harmless; longer than a line may be. */
@@ -896,7 +908,7 @@ test_show(void)
 	CHECK(catch_write() == -1);
 }
 
-/* Octets of others pass as they are; what is shown stays below whole lines. */
+/* Bytes of others pass as they are; what is shown stays below whole lines. */
 static void
 test_pass(void)
 {
@@ -940,7 +952,7 @@ test_pass(void)
 static void
 test_pass_full(void)
 {
-	static char text[200000], octets[4096];
+	static char text[200000], bytes[4096];
 	size_t sum = 0, taken, n;
 	int fds[2];
 
@@ -948,12 +960,12 @@ test_pass_full(void)
 	swap_in(fds[1]);
 	log_open();
 	log_set(1);
-	memset(octets, 'm', sizeof(octets) - 1);
-	octets[sizeof(octets) - 1] = '\n';
-	while ((taken = log_pass(octets, sizeof(octets))) == sizeof(octets))
+	memset(bytes, 'm', sizeof(bytes) - 1);
+	bytes[sizeof(bytes) - 1] = '\n';
+	while ((taken = log_pass(bytes, sizeof(bytes))) == sizeof(bytes))
 		sum += taken;
 	sum += taken;
-	CHECK(log_pass(octets, sizeof(octets)) == 0);
+	CHECK(log_pass(bytes, sizeof(bytes)) == 0);
 	n = drain(fds[0], text, sizeof(text));
 	CHECK(n == sum && n > 30000);
 	log_line(1, "kept");
@@ -963,7 +975,7 @@ test_pass_full(void)
 	/* Who will never take any more is not waited for. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)close(fds[0]);
-	CHECK(log_pass(octets, sizeof(octets)) == sizeof(octets));
+	CHECK(log_pass(bytes, sizeof(bytes)) == sizeof(bytes));
 	swap_back();
 }
 

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "lock.h"
-#include "lookup.h"
-#include "wake.h"
+#include "sys/clock.h"
+#include "sys/lookup.h"
+#include "sys/wake.h"
 
 static const char name[] = "receiver.test", other[] = "other.test", port[] = "4711";
 static atomic_int asked, hangs, fails;
@@ -65,8 +65,8 @@ answer(const struct lookup *l)
 {
 	struct sockaddr_in sin;
 
-	CHECK(l->count == 1 && l->list[0].family == AF_INET);
-	memcpy(&sin, &l->list[0].sa, sizeof(sin));
+	CHECK(l->answer.count == 1 && l->answer.list[0].family == AF_INET);
+	memcpy(&sin, &l->answer.list[0].sa, sizeof(sin));
 	CHECK(ntohs(sin.sin_port) == 4711);
 	return ntohl(sin.sin_addr.s_addr);
 }
@@ -75,11 +75,10 @@ int
 main(void)
 {
 	static struct lookup l;
-	struct lookup_address list[LOOKUP_ADDRESSES];
+	struct lookup_answer now;
 	char why[LOOKUP_WHY];
 	struct wake wake;
 	uint64_t began;
-	unsigned count;
 
 	CHECK(wake_init(&wake) == 0);
 	CHECK(lookup(&l, "10.1.2.3", port, 1000, wake_fd(&wake), why) == 0);
@@ -127,7 +126,7 @@ main(void)
 	means = 4;
 	CHECK(lookup(&l, name, port, 60000, wake_fd(&wake), why) == 0);
 	CHECK(lookup(&l, name, port, 60000, wake_fd(&wake), why) == 0 && answer(&l) == 4);
-	CHECK(lookup_now("10.9.8.7", port, false, list, &count, why) == 0 && count == 1);
+	CHECK(lookup_now("10.9.8.7", port, false, &now, why) == 0 && now.count == 1);
 	wake_free(&wake);
 	return check_done();
 }

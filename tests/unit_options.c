@@ -81,19 +81,20 @@ test_defaults(void)
 	CHECK(strcmp(o.paths[0].host, "a") == 0);
 	CHECK(strcmp(o.paths[0].port, "1") == 0);
 	CHECK(o.paths[0].from[0] == '\0');
-	CHECK(o.threads == 16 && !o.checksum && o.verbose == 1);
-	CHECK(o.window_bytes == 64u << 20 && !o.window_given);
+	CHECK(o.legs == 64 && !o.checksum && o.verbose == 1);
+	CHECK(o.window_bytes == 0 && !o.window_given);
 	CHECK(o.frame_bytes == 0 && !o.frame_given);
 	CHECK(o.wait_ms == 60000 && o.timeout_ms == 604800000);
 	CHECK(o.heartbeat_ms == 5000);
 	CHECK(memcmp(o.phrase, OPTIONS_PHRASE, 4) == 0);
-	CHECK(o.congestion[0] == '\0' && o.chaos[0] == '\0');
+	CHECK(strcmp(o.congestion, "auto") == 0 && options_congestion(&o)[0] == '\0');
+	CHECK(o.chaos[0] == '\0');
 
 	good("rx 0");
 	CHECK(o.mode == OPTIONS_RX && o.npaths == 0);
 	CHECK(strcmp(o.port, "0") == 0 && o.bind[0] == '\0');
 	CHECK(o.wait_ms == 0 && o.timeout_ms == 604800000);
-	CHECK(o.window_bytes == 64u << 20 && !o.window_given);
+	CHECK(o.window_bytes == 0 && !o.window_given);
 	CHECK(o.heartbeat_ms == 5000 && o.verbose == 1);
 	CHECK(memcmp(o.phrase, OPTIONS_PHRASE, 4) == 0);
 }
@@ -101,11 +102,11 @@ test_defaults(void)
 static void
 test_any_order(void)
 {
-	good("verbose 20 threads 64 tx a 65535 checksum from eth0 window 1M "
+	good("verbose 20 legs 64 tx a 65535 checksum from eth0 window 1M "
 	    "tx [::1] 00007 frame 256k checkphrase a!~0 tx fe80::1%lo 9 "
 	    "timeout 0 wait 31536000 heartbeat 300 chaos 17:reset:5 "
 	    "from [fe80::2%lo] congestion bbr");
-	CHECK(o.npaths == 3 && o.threads == 64 && o.checksum);
+	CHECK(o.npaths == 3 && o.legs == 64 && o.checksum);
 	CHECK(o.verbose == 20);
 	CHECK(strcmp(o.paths[0].port, "65535") == 0);
 	CHECK(strcmp(o.paths[0].from, "eth0") == 0);
@@ -128,8 +129,8 @@ test_any_order(void)
 	CHECK(o.window_bytes == UINT64_C(64) << 30 && o.heartbeat_ms == 3000);
 
 	/* A word may be a host's name. */
-	good("tx threads 4");
-	CHECK(strcmp(o.paths[0].host, "threads") == 0 && o.threads == 16);
+	good("tx legs 4");
+	CHECK(strcmp(o.paths[0].host, "legs") == 0 && o.legs == 64);
 	good("tx a 1 checksums");
 	CHECK(o.checksum);
 }
@@ -172,16 +173,16 @@ test_sizes(void)
 static void
 test_frame_in_window(void)
 {
-	good("tx a 1 frame 16M");
+	good("tx a 1 frame 1M");
 	good("tx a 1 frame 4K window 1M");
 	good("tx a 1 frame 4096 window 1M");
 	CHECK(o.frame_bytes == 4096);
 	good("tx a 1 window 1M frame 256K");
-	bad("tx a 1 window 1M frame 262145", "frame|\"262145\"|4K-16M|256K|1M");
-	bad("tx a 1 frame 16M window 63M", "frame|\"16M\"|63M|16128K");
-	bad("tx a 1 frame 4095", "frame|\"4095\"|4K-16M");
-	bad("tx a 1 frame 16777217", "frame|\"16777217\"|4K-16M");
-	bad("tx a 1 frame 3K", "frame|\"3K\"|4K-16M");
+	bad("tx a 1 window 1M frame 262145", "frame|\"262145\"|4K-1M|256K|1M");
+	bad("tx a 1 frame 1M window 3M", "frame|\"1M\"|3M|768K");
+	bad("tx a 1 frame 4095", "frame|\"4095\"|4K-1M");
+	bad("tx a 1 frame 1048577", "frame|\"1048577\"|4K-1M");
+	bad("tx a 1 frame 3K", "frame|\"3K\"|4K-1M");
 }
 
 /* For each number its bounds, just beyond them, and what is no number. */
@@ -191,7 +192,7 @@ test_numbers(void)
 	static const struct {
 		const char *rest, *word, *low, *below, *high, *above, *range;
 	} numbers[] = {
-		{ "tx a 1", "threads", "1", "0", "64", "65", "1-64" },
+		{ "tx a 1", "legs", "1", "0", "64", "65", "1-64" },
 		{ "tx a 1", "wait", "0", NULL, "31536000", "31536001",
 		    "0-31536000" },
 		{ "rx 1", "wait", "0", NULL, "31536000", "31536001",
@@ -247,7 +248,7 @@ test_hosts(void)
 	    "fe80::1%eth0" };
 	static const char *const refused[] = { "_", "[]", "[", "]", "[::1",
 	    "::1]", "[a]", "[10.0.0.1]", "a:5", "10.0.0.1:5", "[::1]:5",
-	    "::1::2", "fe80::1%", "-h", "--threads", "a/b", "http://a", "a\tb",
+	    "::1::2", "fe80::1%", "-h", "--legs", "a/b", "http://a", "a\tb",
 	    "a\177", "a\n", "\033[1m" };
 	char line[1024], said[128];
 
@@ -297,6 +298,8 @@ test_texts(void)
 	bad("tx a 1 checkphrase abcde", "checkphrase|\"abcde\"|exactly 4");
 	bad("rx 1 checkphrase _", "checkphrase|\"\"|exactly 4");
 	bad("rx 1 checkphrase a\tcd", "checkphrase|exactly 4");
+	bad("rx 1 name", "name");
+	bad("rx 1 name a\tb", "name|a line of 1 to 255");
 	bad("rx 1 checkphrase \303\244\303\244", "checkphrase|exactly 4");
 	bad("tx a 1 congestion _", "congestion|\"\"");
 	bad("tx a 1 congestion b\tr", "congestion|\"b\tr\"");
@@ -332,7 +335,7 @@ test_paths(void)
 	good("tx a 1 tx a 1");
 	CHECK(o.npaths == 2);
 	bad("tx a 1 from x from y", "from|\"y\"|tx a 1");
-	bad("tx a 1 from x threads 2 from y", "from|\"y\"");
+	bad("tx a 1 from x legs 2 from y", "from|\"y\"");
 	bad("from x tx a 1", "from|\"x\"|before");
 }
 
@@ -340,27 +343,27 @@ static void
 test_words(void)
 {
 	bad("", "tx|rx");
-	bad("threads 4", "tx|rx");
+	bad("legs 4", "tx|rx");
 	bad("wait 4", "tx|rx");
 	bad("frobnicate", "\"frobnicate\"");
 	bad("tx a 1 _", "\"\"");
 	bad("tx a 1 2", "\"2\"");
 	bad("tx a 1 Threads 2", "\"Threads\"");
 	bad("tx a 1 thread 2", "\"thread\"");
-	bad("tx a 1 --threads 2", "\"--threads\"");
-	bad("tx a 1 frobnicate threads 99", "\"frobnicate\"");
+	bad("tx a 1 --legs 2", "\"--legs\"");
+	bad("tx a 1 frobnicate legs 99", "\"frobnicate\"");
 
 	bad("tx", "\"tx\"|HOST PORT|1-65535");
 	bad("tx a", "\"tx a\"|HOST PORT|1-65535");
 	bad("rx", "\"rx\"|PORT|0-65535");
 	bad("tx a 1 from", "\"from\"|ADDRESS");
-	bad("tx a 1 threads", "\"threads\"|1-64");
+	bad("tx a 1 legs", "\"legs\"|1-64");
 	bad("rx 1 window", "\"window\"|1M-64G");
 
 	bad("tx a 1 rx 2", "\"rx\"|tx");
 	bad("rx 2 tx a 1", "\"tx\"|rx");
 	bad("rx 2 rx 3", "\"rx\"|twice");
-	bad("threads 4 rx 5", "\"threads\"|word of tx");
+	bad("legs 4 rx 5", "\"legs\"|word of tx");
 	bad("rx 5 from a", "\"from\"|word of tx");
 	bad("rx 5 checksum", "\"checksum\"|word of tx");
 	bad("rx 5 checksums", "\"checksums\"|word of tx");
@@ -373,7 +376,7 @@ test_words(void)
 static void
 test_repeated(void)
 {
-	static const char *const lines[] = { "threads 2", "checkphrase abcd",
+	static const char *const lines[] = { "legs 2", "checkphrase abcd",
 	    "checksum", "checksums", "window 1M", "frame 4K", "wait 1",
 	    "timeout 1", "verbose 1", "heartbeat 5", "chaos 1",
 	    "congestion reno", "quiet", "progress", "size 1",
@@ -444,11 +447,14 @@ test_help(void)
 	CHECK(o.mode == OPTIONS_HELP);
 	good("-V");
 	CHECK(o.mode == OPTIONS_VERSION);
+	good("key");
+	CHECK(o.mode == OPTIONS_KEY);
+	bad("key x", "tx");
 	good("--version frobnicate");
 	CHECK(o.mode == OPTIONS_VERSION);
 	good("tx a 1 -h");
 	CHECK(o.mode == OPTIONS_HELP);
-	good("threads 99 --help");
+	good("legs 99 --help");
 	CHECK(o.mode == OPTIONS_HELP);
 	bad("frobnicate --help", "\"frobnicate\"");
 	/* As an argument it is an argument. */
@@ -503,16 +509,16 @@ test_long_values(void)
 static void
 test_random(uint64_t seed)
 {
-	static const char *const pieces[] = { "tx", "rx", "from", "threads",
+	static const char *const pieces[] = { "tx", "rx", "from", "legs",
 	    "checkphrase", "checksum", "checksums", "window", "frame", "bind",
 	    "wait", "timeout", "verbose", "heartbeat", "chaos", "congestion",
-	    "quiet", "progress", "size", "report", "interval", "key", "exec", "source",
+	    "quiet", "progress", "size", "report", "interval", "key", "name", "exec", "source",
 	    "a", "::1", "[::1]", "1", "5", "64", "0", "64M", "4K", "abcd", "_",
 	    "-", "99999999999999999999", "%s%n", "\377" };
 	char line[2048];
 
 	for (int round = 0; round < 200000; round++) {
-		size_t n = 0, count = check_random(&seed) % 9;
+		size_t n = 0, count = (size_t)(check_random(&seed) % 9);
 
 		line[0] = '\0';
 		for (size_t i = 0; i < count; i++)
@@ -522,8 +528,9 @@ test_random(uint64_t seed)
 		if (parse(line) == 0) {
 			CHECK(why[0] == '\0');
 			CHECK(o.mode == OPTIONS_TX ? o.npaths > 0 :
-			    o.mode == OPTIONS_RX && o.npaths == 0);
-			CHECK(o.frame_bytes <= o.window_bytes / 4);
+			    o.mode == OPTIONS_KEY ||
+			    (o.mode == OPTIONS_RX && o.npaths == 0));
+			CHECK(!o.window_given || o.frame_bytes <= o.window_bytes / 4);
 		} else
 			CHECK(strstr(why, "legal: ") != NULL);
 	}
@@ -551,20 +558,20 @@ test_usage(void)
 	(void)fclose(f);
 }
 
-/* The words that the far side of ssh is given, as one line. */
+/* The words that the remote side of ssh is given, as one line. */
 static void
-far(const char *line, const char *words)
+remote(const char *line, const char *words)
 {
 	char text[2048] = "";
 	size_t i;
 
 	good(line);
-	for (i = 0; i < o.nfar; i++) {
+	for (i = 0; i < o.remote_count; i++) {
 		strcat(text, i > 0 ? " " : "");
-		strcat(text, o.far[i]);
+		strcat(text, o.remote_words[i]);
 	}
 	if (strcmp(text, words) != 0) {
-		fprintf(stderr, "\"%s\": the far side gets \"%s\", not \"%s\"\n", line, text,
+		fprintf(stderr, "\"%s\": the remote side gets \"%s\", not \"%s\"\n", line, text,
 		    words);
 		exit(1);
 	}
@@ -573,41 +580,52 @@ far(const char *line, const char *words)
 static void
 test_ssh(void)
 {
-	far("ssh h exec c", "rx 0 wait 60 exec c");
+	remote("ssh h exec c", "rx 0 wait 60 exec c");
 	CHECK(o.mode == OPTIONS_TX && o.calls && o.npaths == 0 && !o.tunnel);
 	CHECK(strcmp(o.ssh_host, "h") == 0 && strcmp(o.inner, "127.0.0.1") == 0);
 	CHECK(strcmp(o.ssh, "ssh") == 0 && strcmp(o.remote, "viamillipede") == 0);
 	CHECK(o.command == NULL);
-	far("ssh u@h source c", "offer 0 wait 60 source c");
+	remote("ssh u@h source c", "offer 0 wait 60 source c");
 	CHECK(o.mode == OPTIONS_RX && o.calls);
 	/* Each word goes to who has a use for it. */
-	far("ssh h source c checksum window 2M threads 3 timeout 9 frame 64K congestion x",
+	remote("ssh h source c checksum window 2M legs 3 timeout 9 frame 64K congestion x",
 	    "offer 0 wait 60 checksum window 2M timeout 9 frame 64K congestion x source c");
-	CHECK(o.threads == 3 && o.window_bytes == 2 << 20 && o.timeout_ms == 9000);
+	CHECK(o.legs == 3 && o.window_bytes == 2 << 20 && o.timeout_ms == 9000);
 	CHECK(o.window_given && !o.frame_given && o.frame_bytes != 64 << 10);
-	far("ssh h exec c checksum progress size 5 report r interval 2 verbose 3 heartbeat 7",
+	remote("ssh h exec c checksum progress size 5 report r interval 2 verbose 3 heartbeat 7",
 	    "rx 0 wait 60 verbose 3 heartbeat 7 exec c");
 	CHECK(o.checksum && o.progress && o.verbose == 3);
-	far("path a path b from c ports 5-7 ssh h exec c", "rx 5-7 wait 60 exec c");
+	remote("path a path b from c ports 5-7 ssh h exec c", "rx 5-7 wait 60 exec c");
 	CHECK(o.npaths == 2 && strcmp(o.paths[1].from, "c") == 0);
 	/* It waits at least as long as we do. */
-	far("ssh h exec c wait 5", "rx 0 wait 60 exec c");
-	far("ssh h exec c wait 300", "rx 0 wait 300 exec c");
-	far("ssh h exec c wait 0", "rx 0 wait 0 exec c");
+	remote("ssh h exec c wait 5", "rx 0 wait 60 exec c");
+	remote("ssh h exec c wait 300", "rx 0 wait 300 exec c");
+	remote("ssh h exec c wait 0", "rx 0 wait 0 exec c");
 	/* Nobody else reaches it; but where it listens is the user's to say. */
-	far("ssh h exec c tunnel", "rx 0 wait 60 bind 127.0.0.1 exec c");
-	far("ssh h exec c tunnel bind [::1]", "rx 0 wait 60 bind [::1] exec c");
+	remote("ssh h exec c tunnel", "rx 0 wait 60 bind 127.0.0.1 exec c");
+	remote("ssh h exec c tunnel bind [::1]", "rx 0 wait 60 bind [::1] exec c");
 	CHECK(strcmp(o.inner, "::1") == 0);
-	far("ssh h exec c bind 10.0.0.1", "rx 0 wait 60 bind 10.0.0.1 exec c");
+	remote("ssh h exec c bind 10.0.0.1", "rx 0 wait 60 bind 10.0.0.1 exec c");
 	CHECK(strcmp(o.inner, "10.0.0.1") == 0);
+	/* A command at either end. */
+	good("ssh h exec c source d");
+	CHECK(o.mode == OPTIONS_TX && o.calls && o.command[1] == NULL &&
+	    strcmp(o.command[0], "d") == 0 && strcmp(o.remote_words[o.remote_count - 1], "c") == 0);
+	good("ssh h source d window 8M exec c");
+	CHECK(o.mode == OPTIONS_TX && strcmp(o.command[0], "d") == 0 &&
+	    strcmp(o.remote_words[0], "rx") == 0 && strcmp(o.remote_words[o.remote_count - 2],
+	    "exec") == 0);
 	/* A word of ours after the command is not the command's. */
-	far("ssh h exec rx quiet", "rx 0 wait 60 exec rx");
+	remote("ssh h exec rx quiet", "rx 0 wait 60 exec rx");
 	CHECK(o.quiet);
+}
 
+static void
+test_ssh_refused(void)
+{
 	/* What is for the other side is judged here as well. */
-	bad("ssh h source c frame 2", "frame|\"2\"|4K-16M");
+	bad("ssh h source c frame 2", "frame|\"2\"|4K-1M");
 	bad("ssh h", "exec COMMAND or source COMMAND");
-	bad("ssh h exec c source d", "one of them");
 	bad("ssh h exec c exec d", "twice");
 	bad("ssh h exec c tunnel path a", "tunnel|path|exclude");
 	bad("ssh h exec c tx a 1", "tx");
@@ -620,9 +638,21 @@ test_ssh(void)
 	bad("ssh u@ exec c", "u@");
 	bad("ssh _ exec c", "empty");
 	bad("ssh h exec _", "empty");
-	bad("ssh h exec c remote _", "remote");
+	bad("ssh h exec c remote-program _", "remote");
 	bad("ssh h exec c ports 7-5", "7-5");
 	bad("serve rx 1", "serve");
+}
+
+/* What words were called before is understood, and not told. */
+static void
+test_old_words(void)
+{
+	good("tx a 1 threads 3");
+	CHECK(o.legs == 3);
+	good("ssh h exec c sshcommand 'x' remote /y");
+	CHECK(strcmp(o.ssh, "'x'") == 0 && strcmp(o.remote, "/y") == 0);
+	bad("tx a 1 threads 3 legs 3", "legs");
+	bad("tx a 1 threads 0", "legs|1-64");
 }
 
 int
@@ -639,6 +669,7 @@ main(int argc, char **argv)
 	test_texts();
 	test_paths();
 	test_words();
+	test_old_words();
 	test_repeated();
 	test_reports();
 	test_help();
@@ -647,5 +678,6 @@ main(int argc, char **argv)
 	test_random(seed);
 	test_usage();
 	test_ssh();
+	test_ssh_refused();
 	return check_done();
 }

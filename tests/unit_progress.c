@@ -4,13 +4,12 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "progress.h"
+#include "core/time.h"
+#include "report/progress.h"
 
 #include <string.h>
 
 #include "check.h"
-
-#define SECOND	1000000000ULL
 
 static struct stats now, before;
 static char text[LOG_SHOW_SIZE];
@@ -29,7 +28,15 @@ make_typical(void)
 	now.bytes = 990u << 20;
 	before.bytes = 970u << 20;
 	now.up = 3;
-	now.waited_ns[BLAME_CONSUMER] = 7;
+	now.waited_ns[BOTTLENECK_CONSUMER] = 7;
+}
+
+static size_t
+make(bool size_given, uint64_t size, size_t columns, bool colours)
+{
+	struct progress_view v = { &now, &before, size_given, size };
+
+	return progress_make(&v, columns, colours, text);
 }
 
 static size_t
@@ -51,24 +58,24 @@ static void
 test_typical(void)
 {
 	make_typical();
-	CHECK(progress_make(&now, &before, false, 0, 79, false, text) == strlen(text));
+	CHECK(make(false, 0, 79, false) == strlen(text));
 	CHECK(strcmp(text, "tx   990 MiB  20.0 MiB/s  mean 10.0 MiB/s  0:01:39  3 legs  "
 	    "waits for consumer") == 0);
-	progress_make(&now, &before, true, 1980u << 20, 120, false, text);
+	make(true, 1980u << 20, 120, false);
 	CHECK(strncmp(text, "tx   50%  [", 11) == 0);
 	CHECK(strstr(text, "0:01:39 left") != NULL && strstr(text, "=>") != NULL);
 	/* More than was promised, and nothing promised. */
-	progress_make(&now, &before, true, 1, 120, false, text);
+	make(true, 1, 120, false);
 	CHECK(strstr(text, "100%") != NULL && strstr(text, "0:00:00 left") != NULL);
-	progress_make(&now, &before, true, 0, 120, false, text);
+	make(true, 0, 120, false);
 	CHECK(strstr(text, "100%") != NULL && strstr(text, "=]") != NULL);
 	/* What is wrong comes before the rates. */
 	now.state = SESSION_SUSPENDED;
 	now.down_ns = now.at_ns - 7 * SECOND;
-	progress_make(&now, &before, false, 0, 28, true, text);
+	make(false, 0, 28, true);
 	CHECK(strstr(text, "\033[31msuspended for 7 s\033[m") != NULL);
 	CHECK(strstr(text, "990 MiB") != NULL && strstr(text, "/s") == NULL);
-	progress_make(&now, &before, true, 1980u << 20, 120, false, text);
+	make(true, 1980u << 20, 120, false);
 	CHECK(strstr(text, "-:--:-- left") != NULL);
 }
 
@@ -81,8 +88,7 @@ fits(bool size_given, uint64_t size)
 	for (columns = 0; columns < 300; columns++)
 		for (colours = 0; colours < 2; colours++) {
 			memset(text, 'x', sizeof(text));
-			used = progress_make(&now, &before, size_given, size, columns,
-			    colours == 1, text);
+			used = make(size_given, size, columns, colours == 1);
 			CHECK(memchr(text, '\0', sizeof(text)) != NULL);
 			CHECK(used <= columns && used <= PROGRESS_WIDEST);
 			CHECK(visible(text) == used);
@@ -107,10 +113,10 @@ test_widths(void)
 		memset(&now, 0xff, sizeof(now));
 		now.sender = true;
 		now.state = states[i];
-		now.verdict = VERDICT_FAILED;
+		now.outcome = OUTCOME_FAILED;
 		fits(true, 0);
 		fits(true, UINT64_MAX);
-		now.verdict = VERDICT_NONE;
+		now.outcome = OUTCOME_NONE;
 		now.bytes = 1;
 		fits(true, UINT64_MAX);
 	}

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../ranges.h"
+#include "../core/ranges.h"
 #include "check.h"
 
 #define SPAN	600

@@ -5,7 +5,7 @@
  */
 #define _XOPEN_SOURCE 700
 
-#include "report.h"
+#include "report/report.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "log.h"
+#include "sys/log.h"
 
 static void
 quoted(const char *text, const char *want)
@@ -69,7 +69,7 @@ make_stats(struct stats *s, unsigned legs)
 	s->contact_ns = 1;
 	for (i = 0; i < legs; i++) {
 		s->leg[i].known = true;
-		s->leg[i].octets = UINT64_MAX;
+		s->leg[i].bytes = UINT64_MAX;
 		memset(s->leg[i].peer, '\377', sizeof(s->leg[i].peer) - 1);
 	}
 }
@@ -95,7 +95,7 @@ test_one_write(void)
 	for (unsigned i = 0; i < OPTIONS_PATHS_MAX; i++)
 		memset(options.paths[i].host, '\303', OPTIONS_TEXT_SIZE - 1);
 	make_stats(&now, FRAME_LEGS);
-	now.verdict = VERDICT_FAILED;
+	now.outcome = OUTCOME_FAILED;
 	report_start(&r, &options, "\"1\"");
 	report_interval(&r, &now, &before);
 	report_event(&r, &e, true, 1);

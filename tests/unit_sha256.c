@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../sha256.h"
+#include "../crypto/sha256.h"
 #include "check.h"
 
 #define STACK	(4 << 20)	/* sanitizers need much of it */

@@ -3,14 +3,13 @@
  * of sizes and times; the table and the summary, also with values that do not
  * fit.
  */
-#include "stats.h"
+#include "report/stats.h"
 
 #include <string.h>
 
 #include "check.h"
-#include "tally.h"
-
-#define SECOND	1000000000ULL
+#include "report/summary.h"
+#include "sys/clock.h"
 
 static struct stats now, before;
 static struct options options;
@@ -33,8 +32,8 @@ test_rates(void)
 	before.bytes = 1000;
 	now.bytes = 5000;
 	now.elapsed_ns = 4 * SECOND;
-	before.leg[63].octets = 10;
-	now.leg[63].octets = 30;
+	before.leg[63].bytes = 10;
+	now.leg[63].bytes = 30;
 	CHECK(stats_rate(&now, &before) == 2000 && stats_mean(&now) == 1250);
 	CHECK(stats_leg_rate(&now, &before, 63) == 10 && stats_leg_rate(&now, &before, 0) == 0);
 	/* Another session was adopted, or looks are in the wrong order. */
@@ -52,26 +51,26 @@ test_states(void)
 	CHECK(strcmp(stats_state(&now, &before), "no contact yet") == 0);
 	now.state = SESSION_RUNNING;
 	CHECK(strcmp(stats_state(&now, &before), "running") == 0);
-	now.waited_ns[BLAME_SOURCE] = 95;
-	now.waited_ns[BLAME_NETWORK] = 5;
+	now.waited_ns[BOTTLENECK_SOURCE] = 95;
+	now.waited_ns[BOTTLENECK_NETWORK] = 5;
 	CHECK(strcmp(stats_state(&now, &before), "waiting for source") == 0);
-	before.waited_ns[BLAME_SOURCE] = 90;
+	before.waited_ns[BOTTLENECK_SOURCE] = 90;
 	CHECK(strcmp(stats_state(&now, &before), "running") == 0);
-	now.waited_ns[BLAME_CONSUMER] = 1000;
+	now.waited_ns[BOTTLENECK_CONSUMER] = 1000;
 	CHECK(strcmp(stats_state(&now, &before), "waiting for consumer") == 0);
 	now.state = SESSION_SUSPENDED;
 	CHECK(strcmp(stats_state(&now, &before), "suspended") == 0);
 	now.state = SESSION_OVER;
-	now.verdict = VERDICT_DONE;
+	now.outcome = OUTCOME_DONE;
 	CHECK(strcmp(stats_state(&now, &before), "done") == 0);
 }
 
 static void
-size_is(uint64_t octets, const char *want)
+size_is(uint64_t bytes, const char *want)
 {
 	char text[STATS_TEXT];
 
-	if (strcmp(stats_size_text(octets, text), want) != 0) {
+	if (strcmp(stats_size_text(bytes, text), want) != 0) {
 		fprintf(stderr, "%s is not %s\n", text, want);
 		exit(1);
 	}
@@ -124,7 +123,7 @@ fill_leg(struct stats_leg *l)
 {
 	l->known = true;
 	l->state = LEG_DIALLING;
-	l->frames = l->octets = UINT64_MAX;
+	l->frames = l->bytes = UINT64_MAX;
 	l->resent = l->redials = l->rtt_us = l->retransmissions = UINT32_MAX;
 	memset(l->peer, 'p', sizeof(l->peer) - 1);
 }
@@ -132,12 +131,12 @@ fill_leg(struct stats_leg *l)
 static void
 test_table(void)
 {
-	static char text[TALLY_TABLE], small[200];
+	static char text[SUMMARY_TABLE], small[200];
 	size_t n, i, lines = 0;
 
 	clear();
 	now.sender = true;
-	n = tally_table(&now, &before, &options, text, sizeof(text));
+	n = summary_table(&now, &before, &options, text, sizeof(text));
 	CHECK(n == strlen(text) && text[n - 1] == '\n' && strstr(text, "path") == NULL);
 	/* The largest there is, on both sides. */
 	memset(&now, 0xff, sizeof(now));
@@ -152,7 +151,7 @@ test_table(void)
 		now.leg[i].path = (unsigned)i % OPTIONS_PATHS_MAX;
 	}
 	for (i = 0; i < 2; i++) {
-		n = tally_table(&now, &before, &options, text, sizeof(text));
+		n = summary_table(&now, &before, &options, text, sizeof(text));
 		CHECK(n == strlen(text) && n < sizeof(text) - 200 && text[n - 1] == '\n');
 		CHECK(strstr(text, "\n  127 ") != NULL && strstr(text, "suspended since") != NULL);
 		now.sender = now.caller = false;
@@ -161,42 +160,42 @@ test_table(void)
 		lines += text[i] == '\n';
 	CHECK(lines == 3 + 1 + FRAME_LEGS);
 	/* No room: cut, and whole as far as it goes. */
-	n = tally_table(&now, &before, &options, small, sizeof(small));
+	n = summary_table(&now, &before, &options, small, sizeof(small));
 	CHECK(n == strlen(small) && n < sizeof(small));
 }
 
 static void
 test_summary(void)
 {
-	char text[TALLY_SUMMARY];
+	char text[SUMMARY_LINE];
 
 	clear();
 	now.sender = true;
-	now.verdict = VERDICT_DONE;
+	now.outcome = OUTCOME_DONE;
 	now.bytes = 1048576;
 	now.elapsed_ns = 2 * SECOND;
 	now.carriers = 1;
 	now.losses = 2;
-	now.resent = 1;
+	now.resent_bytes = 5;
 	now.longest_ns = SECOND * 3 / 2;
 	now.digest = 0xabcULL;
-	now.waited_ns[BLAME_SOURCE] = 1;
-	tally_summary(&now, text, sizeof(text));
+	now.waited_ns[BOTTLENECK_SOURCE] = 1;
+	summary_line(&now, text, sizeof(text));
 	CHECK(strcmp(text, "sent 1048576 bytes (1.00 MiB) in 2.000 s, 512 KiB/s; 1 leg, "
-	    "2 losses survived, 1 frame sent again, longest outage 1.5 s; waited for source "
+	    "2 losses survived, 5 B sent again, longest outage 1.5 s; waited for source "
 	    "100 %, network 0 %, consumer 0 %: the source was the bottleneck") == 0);
 	now.checked = true;
 	now.sender = false;
-	tally_summary(&now, text, sizeof(text));
+	summary_line(&now, text, sizeof(text));
 	CHECK(strstr(text, "received 1048576 ") != NULL);
 	CHECK(strstr(text, "; digest 0000000000000abc; ") != NULL);
-	now.verdict = VERDICT_FAILED;
-	tally_summary(&now, text, sizeof(text));
+	now.outcome = OUTCOME_FAILED;
+	summary_line(&now, text, sizeof(text));
 	CHECK(strstr(text, "before it failed") != NULL && strstr(text, "digest") == NULL);
 	memset(&now, 0xff, sizeof(now));
 	now.sender = now.checked = true;
-	now.verdict = VERDICT_DONE;
-	tally_summary(&now, text, sizeof(text));
+	now.outcome = OUTCOME_DONE;
+	summary_line(&now, text, sizeof(text));
 	CHECK(strlen(text) < sizeof(text) - 100);
 }
 

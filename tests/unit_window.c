@@ -12,23 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../window.h"
 #include "check.h"
+#include "../core/window.h"
+#include "core/time.h"
 
 #define KIB	((uint64_t)1 << 10)
 #define MIB	((uint64_t)1 << 20)
 #define FAR	(UINT64_MAX / 2)	/* more credit than anybody has */
-#define MS	UINT64_C(1000000)
 
 static struct window w;
-static uint64_t gain;
+static uint64_t newly_acked;
 static bool failed;
 
 #define SOUND()	CHECK(window_audit(&w) == NULL)
 
-/* The octet of the stream at an offset. */
+/* The byte of the stream at an offset. */
 static uint8_t
-octet(uint64_t at)
+byte(uint64_t at)
 {
 	return (uint8_t)((at * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
 }
@@ -38,12 +38,12 @@ open_window(uint64_t window, uint32_t frame)
 {
 	CHECK(window_init(&w, window, 0, frame) == 0);
 	window_agree(&w, window, frame);
-	CHECK(window_delivered(&w, 0, FAR, &gain, &failed) == NULL);
+	CHECK(window_delivered(&w, 0, FAR, &newly_acked, &failed) == NULL);
 	failed = false;
 	SOUND();
 }
 
-/* Read n octets, or as many as there is room for; how many. */
+/* Read n bytes, or as many as there is room for; how many. */
 static uint64_t
 source(uint64_t n)
 {
@@ -56,7 +56,7 @@ source(uint64_t n)
 		if (room > n - sum)
 			room = (size_t)(n - sum);
 		for (i = 0; i < room; i++)
-			to[i] = octet(w.end + i);
+			to[i] = byte(w.end + i);
 		window_fill(&w, room);
 		sum += room;
 	}
@@ -70,26 +70,34 @@ is_stream(const struct window_frame *f)
 	uint32_t i;
 
 	for (i = 0; i < f->length; i++)
-		if (f->data[i] != octet(f->seq + i))
+		if (f->data[i] != byte(f->seq + i))
 			return false;
 	return true;
 }
 
-/* Cut and let go; the frame's octets are the stream's. */
-static enum window_cut
+/* Cut and let go; the frame's bytes are the stream's.  Without `copies' nothing is late. */
+static enum window_kind
 take(unsigned leg, uint32_t most, bool copies, uint64_t now, struct window_frame *f)
 {
-	enum window_cut kind;
+	uint64_t late_ns[FRAME_LEGS];
+	unsigned i;
 
-	CHECK(window_take(&w, leg, most, copies, now, f, &kind) == 0);
-	if (kind == WINDOW_DATA) {
+	for (i = 0; i < FRAME_LEGS; i++) {
+		late_ns[i] = w.leg[i].late_ns;
+		if (!copies)
+			w.leg[i].late_ns = 0;
+	}
+	CHECK(window_take(&w, leg, most, now, f) == 0);
+	for (i = 0; i < FRAME_LEGS; i++)
+		w.leg[i].late_ns = late_ns[i];
+	if (f->kind == WINDOW_DATA) {
 		CHECK(f->length > 0 && f->length <= most && f->length <= w.frame);
 		CHECK(f->seq % w.chunk_size + f->length <= w.chunk_size);
 		CHECK(is_stream(f));
 		window_release(&w, f->chunk);
 	}
 	SOUND();
-	return kind;
+	return f->kind;
 }
 
 /* The next frame is just this one. */
@@ -112,7 +120,10 @@ takes_nothing(unsigned leg)
 static const char *
 received(unsigned leg, uint32_t incarnation, uint64_t n)
 {
-	const char *why = window_received(&w, leg, incarnation, n, &gain, &failed);
+	struct status_entry entry = {
+		.leg = (uint16_t)leg, .incarnation = incarnation, .received = n
+	};
+	const char *why = window_received(&w, &entry, &newly_acked, &failed);
 
 	CHECK(!failed);
 	SOUND();
@@ -122,7 +133,7 @@ received(unsigned leg, uint32_t incarnation, uint64_t n)
 static const char *
 delivered(uint64_t n, uint64_t limit)
 {
-	const char *why = window_delivered(&w, n, limit, &gain, &failed);
+	const char *why = window_delivered(&w, n, limit, &newly_acked, &failed);
 
 	CHECK(!failed);
 	SOUND();
@@ -163,7 +174,7 @@ test_room(void)
 	CHECK(window_ready(&w) == 64 * KIB);
 	CHECK(takes(0, 10, 0, 10) && takes(0, 4096, 10, 4096));
 	/* What is acknowledged makes room, delivered or not. */
-	CHECK(received(0, 1, 10) == NULL && gain == 10);
+	CHECK(received(0, 1, 10) == NULL && newly_acked == 10);
 	CHECK(source(MIB) == 10);
 	window_free(&w);
 }
@@ -173,9 +184,9 @@ test_agree(void)
 {
 	CHECK(window_init(&w, 64 * MIB, 0, 1 << 20) == 0);
 	window_agree(&w, 128 * MIB, 4 << 20);
-	CHECK(w.window == 64 * MIB && w.frame == 1 << 20 && w.reach == w.window);
+	CHECK(w.window == 64 * MIB && w.frame == 1 << 20 && w.send_limit == w.window);
 	window_agree(&w, 2 * MIB, 4 << 20);
-	CHECK(w.window == 2 * MIB && w.frame == 512 * KIB && w.reach == w.window);
+	CHECK(w.window == 2 * MIB && w.frame == 512 * KIB && w.send_limit == w.window);
 	window_agree(&w, 2 * MIB, 5000);
 	CHECK(w.frame == 5000);
 	CHECK(source(64 * MIB) == 2 * MIB);
@@ -185,7 +196,7 @@ test_agree(void)
 	CHECK(source(64 * MIB) == 4 * MIB);
 	window_free(&w);
 	CHECK(window_init(&w, 64 * MIB, 65 * MIB, 1 << 20) == 0);
-	CHECK(w.reach == 64 * MIB);
+	CHECK(w.send_limit == 64 * MIB);
 	window_free(&w);
 }
 
@@ -195,7 +206,7 @@ test_through(uint64_t *random)
 {
 	const uint64_t total = 20 * 64 * KIB + 77;
 	struct window_frame f;
-	enum window_cut kind;
+	enum window_kind kind;
 	uint64_t sent = 0;
 
 	open_window(64 * KIB, 16 * KIB);
@@ -244,9 +255,9 @@ test_cutting(void)
 	window_free(&w);
 }
 
-/* Each frame is charged 4 KiB at least, so a trickle cannot grow the books. */
+/* Each frame is counted 4 KiB at least, so a trickle cannot grow the books. */
 static void
-test_charges(void)
+test_costs(void)
 {
 	unsigned i;
 
@@ -256,19 +267,19 @@ test_charges(void)
 	for (i = 0; i < 16; i++)
 		CHECK(takes(0, 1, i, 1));
 	CHECK(takes_nothing(0) && window_ready(&w) == 0);
-	/* Received is not delivered: only the latter gives the charge back. */
+	/* Received is not delivered: only the latter gives the cost back. */
 	CHECK(received(0, 1, 16) == NULL && takes_nothing(0));
 	CHECK(delivered(3, FAR) == NULL);
 	for (i = 16; i < 19; i++)
 		CHECK(takes(0, 1, i, 1));
 	CHECK(takes_nothing(0));
-	CHECK(delivered(19, FAR) == NULL && w.charged == 0 && w.charge_count == 0);
-	/* The last of the charge that is left bounds the frame. */
+	CHECK(delivered(19, FAR) == NULL && w.cost_total == 0 && w.cost_count == 0);
+	/* The last of the cost that is left bounds the frame. */
 	for (i = 0; i < 6; i++)
 		CHECK(takes(0, 10000, w.next, w.next + 10000 > 16384 * (w.next / 16384 + 1) ?
 		    (uint32_t)(16384 - w.next % 16384) : 10000));
-	CHECK(w.charged + WINDOW_CHARGE > w.reach || window_ready(&w) > 0);
-	CHECK(w.charged <= 64 * KIB);
+	CHECK(w.cost_total + WINDOW_COST_MIN > w.send_limit || window_ready(&w) > 0);
+	CHECK(w.cost_total <= 64 * KIB);
 	window_free(&w);
 }
 
@@ -287,14 +298,14 @@ test_credit(void)
 	for (i = 0; i < 64 * KIB / 8192; i++)
 		CHECK(takes(0, 8192, i * 8192, 8192));
 	CHECK(takes_nothing(0));
-	CHECK(delivered(10000, 64 * KIB + 100) == NULL && gain == 10000);
+	CHECK(delivered(10000, 64 * KIB + 100) == NULL && newly_acked == 10000);
 	CHECK(source(10000) == 10000);
 	CHECK(takes(0, 4096, 64 * KIB, 100) && takes_nothing(0));
 	/* A limit that falls back is an old one. */
 	CHECK(delivered(10000, 50) == NULL && takes_nothing(0));
 	CHECK(delivered(10000, 64 * KIB + 101) == NULL);
 	CHECK(takes(0, 4096, 64 * KIB + 100, 1) && takes_nothing(0));
-	CHECK(delivered(5000, FAR) == NULL && gain == 0 && w.delivered == 10000);
+	CHECK(delivered(5000, FAR) == NULL && newly_acked == 0 && w.delivered == 10000);
 	CHECK(w.limit == 10000 + 64 * KIB);
 	window_free(&w);
 }
@@ -313,29 +324,29 @@ test_received(void)
 	CHECK(takes(0, 1000, 2000, 1000));
 	CHECK(takes(127, 1000, 3000, 1000));
 	/* A prefix of what was cut for this leg, in parts of frames too. */
-	CHECK(received(127, 9, 1) == NULL && gain == 1 && w.base == 0);
-	CHECK(received(127, 9, 1500) == NULL && gain == 1499 && w.base == 0);
-	CHECK(received(127, 9, 1400) == NULL && gain == 0);
-	CHECK(received(0, 7, 999) == NULL && gain == 999 && w.base == 999);
-	CHECK(received(0, 7, 1000) == NULL && gain == 1 && w.base == 2000);
-	CHECK(received(0, 7, 1001) == NULL && gain == 1 && w.base == 2001);
+	CHECK(received(127, 9, 1) == NULL && newly_acked == 1 && w.base == 0);
+	CHECK(received(127, 9, 1500) == NULL && newly_acked == 1499 && w.base == 0);
+	CHECK(received(127, 9, 1400) == NULL && newly_acked == 0);
+	CHECK(received(0, 7, 999) == NULL && newly_acked == 999 && w.base == 999);
+	CHECK(received(0, 7, 1000) == NULL && newly_acked == 1 && w.base == 2000);
+	CHECK(received(0, 7, 1001) == NULL && newly_acked == 1 && w.base == 2001);
 	CHECK(window_in_flight(&w, 0) == 999 && window_in_flight(&w, 127) == 500);
-	/* What was never sent, also by one octet. */
-	CHECK(received(0, 7, 2001) != NULL && gain == 0);
+	/* What was never sent, also by one byte. */
+	CHECK(received(0, 7, 2001) != NULL && newly_acked == 0);
 	CHECK(received(0, 7, UINT64_MAX) != NULL);
 	CHECK(w.base == 2001 && window_in_flight(&w, 0) == 999);
 	/* Another incarnation, older or newer, and legs that are not up. */
-	CHECK(received(0, 6, 2000) == NULL && gain == 0);
-	CHECK(received(0, 8, UINT64_MAX) == NULL && gain == 0);
-	CHECK(received(5, 0, 1) == NULL && gain == 0 && received(5, 1, 1) == NULL);
+	CHECK(received(0, 6, 2000) == NULL && newly_acked == 0);
+	CHECK(received(0, 8, UINT64_MAX) == NULL && newly_acked == 0);
+	CHECK(received(5, 0, 1) == NULL && newly_acked == 0 && received(5, 1, 1) == NULL);
 	CHECK(w.base == 2001);
 	/* Delivered counts where the legs' own words did not come. */
-	CHECK(delivered(3600, FAR) == NULL && gain == 999 + 100 && w.base == 3600);
-	CHECK(received(0, 7, 2000) == NULL && gain == 0);
-	CHECK(received(127, 9, 2000) == NULL && gain == 400 && window_settled(&w));
+	CHECK(delivered(3600, FAR) == NULL && newly_acked == 999 + 100 && w.base == 3600);
+	CHECK(received(0, 7, 2000) == NULL && newly_acked == 0);
+	CHECK(received(127, 9, 2000) == NULL && newly_acked == 400 && window_settled(&w));
 	CHECK(delivered(4001, FAR) != NULL && w.delivered == 3600);
 	CHECK(delivered(UINT64_MAX, FAR) != NULL && w.delivered == 3600);
-	CHECK(delivered(4000, 0) == NULL && gain == 0 && w.delivered == 4000);
+	CHECK(delivered(4000, 0) == NULL && newly_acked == 0 && w.delivered == 4000);
 	window_free(&w);
 }
 
@@ -358,9 +369,9 @@ test_loss(void)
 	down(0);
 	/* The lowest first, in other pieces, before anything new. */
 	CHECK(takes(1, 500, 300, 500));
-	CHECK(received(0, 1, 2000) == NULL && gain == 0);
+	CHECK(received(0, 1, 2000) == NULL && newly_acked == 0);
 	up(0, 2);
-	CHECK(received(0, 1, 1) == NULL && gain == 0);	/* the old self's words */
+	CHECK(received(0, 1, 1) == NULL && newly_acked == 0);	/* the old self's words */
 	CHECK(received(0, 2, 1) != NULL);		/* the new one was sent nothing */
 	CHECK(takes(0, 5000, 800, 200));
 	CHECK(takes(0, 600, 2000, 600));
@@ -468,8 +479,8 @@ test_copies(void)
 	CHECK(received(1, 1, 2000) == NULL && w.copies == 1000);
 	CHECK(take(2, 1000, true, 9000 * MS, &f) == WINDOW_NONE);
 	/* The copy counts, and then the original is worth nothing. */
-	CHECK(received(2, 1, 1000) == NULL && gain == 1000 && w.copies == 0);
-	CHECK(received(0, 1, 1000) == NULL && gain == 0);
+	CHECK(received(2, 1, 1000) == NULL && newly_acked == 1000 && w.copies == 0);
+	CHECK(received(0, 1, 1000) == NULL && newly_acked == 0);
 	CHECK(window_settled(&w));
 	down(0);
 	CHECK(window_ready(&w) == 0);
@@ -492,7 +503,7 @@ test_copy_of_copy(void)
 	CHECK(take(1, 1000, true, 300 * MS, &f) == WINDOW_DATA && f.copy);
 	CHECK(take(2, 1000, true, 400 * MS, &f) == WINDOW_NONE);
 	CHECK(take(2, 1000, true, 500 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 0);
-	CHECK(received(2, 1, 1000) == NULL && gain == 1000 && window_settled(&w));
+	CHECK(received(2, 1, 1000) == NULL && newly_acked == 1000 && window_settled(&w));
 	window_free(&w);
 }
 
@@ -521,7 +532,7 @@ test_copies_lost(void)
 	window_free(&w);
 }
 
-/* A leg that takes shorter frames copies it in parts, each octet once. */
+/* A leg that takes shorter frames copies it in parts, each byte once. */
 static void
 test_copies_parts(void)
 {
@@ -537,9 +548,9 @@ test_copies_parts(void)
 	CHECK(take(1, 1000, true, 9 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 0);
 	CHECK(take(2, 500, true, 9 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 1000);
 	/* The original arrives in part, beyond some of what was copied. */
-	CHECK(received(0, 1, 1200) == NULL && gain == 1200);
+	CHECK(received(0, 1, 1200) == NULL && newly_acked == 1200);
 	CHECK(take(1, 500, true, 9 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 1500);
-	CHECK(received(0, 1, 2100) == NULL && gain == 900);
+	CHECK(received(0, 1, 2100) == NULL && newly_acked == 900);
 	CHECK(take(2, 5000, true, 9 * MS, &f) == WINDOW_DATA && f.seq == 2100 && f.length == 900);
 	CHECK(take(1, 5000, true, 9 * MS, &f) == WINDOW_NONE);
 	CHECK(w.copied == 1000 + 500 + 500 + 900);
@@ -625,6 +636,72 @@ test_copies_unknown(void)
 	window_free(&w);
 }
 
+/* At the end of the stream the rate is enough to know that a copy is faster. */
+static void
+test_copies_last(void)
+{
+	struct window_frame f;
+
+	open_window(256 * KIB, 16 * KIB);
+	up(0, 1);
+	up(1, 1);
+	source(2000);
+	CHECK(take(0, 1000, true, 100 * MS, &f) == WINDOW_DATA);
+	w.leg[0].late_ns = w.leg[1].late_ns = 800 * MS;
+	w.leg[0].moved_ns = 100 * MS;
+	w.leg[0].rate = 1000;
+	w.leg[1].rate = 1000000;
+	CHECK(take(1, 1000, true, 110 * MS, &f) == WINDOW_DATA && f.seq == 1000 && !f.copy);
+	CHECK(take(1, 1000, true, 110 * MS, &f) == WINDOW_NONE);
+	window_eof(&w, 5);
+	CHECK(take(1, 1000, true, 110 * MS, &f) == WINDOW_FIN);
+	/* A second remains; a copy needs a fifth. */
+	CHECK(take(1, 1000, true, 110 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 0);
+	CHECK(take(1, 1000, true, 110 * MS, &f) == WINDOW_NONE);
+	window_free(&w);
+
+	/* What comes nearly as soon anyway is not sent twice; nor what is a guess. */
+	open_window(256 * KIB, 16 * KIB);
+	up(0, 1);
+	up(1, 1);
+	source(1000);
+	window_eof(&w, 5);
+	CHECK(take(0, 1000, true, 100 * MS, &f) == WINDOW_DATA);
+	w.leg[0].late_ns = w.leg[1].late_ns = 800 * MS;
+	w.leg[0].moved_ns = 100 * MS;
+	w.leg[0].rate = 3000;
+	w.leg[1].rate = 1000000;
+	CHECK(take(1, 1000, true, 110 * MS, &f) == WINDOW_FIN);
+	CHECK(take(1, 1000, true, 110 * MS, &f) == WINDOW_NONE);
+	w.leg[0].rate = 0;
+	CHECK(take(1, 1000, true, 110 * MS, &f) == WINDOW_NONE);
+	window_free(&w);
+}
+
+/* At the end two legs that stand still do not copy each other's copies. */
+static void
+test_copies_once(void)
+{
+	struct window_frame f;
+
+	open_window(256 * KIB, 16 * KIB);
+	up(0, 1);
+	up(1, 1);
+	source(2000);
+	CHECK(take(0, 1000, true, 100 * MS, &f) == WINDOW_DATA);
+	CHECK(take(1, 1000, true, 100 * MS, &f) == WINDOW_DATA);
+	window_eof(&w, 5);
+	CHECK(take(0, 1000, true, 100 * MS, &f) == WINDOW_FIN);
+	CHECK(take(1, 1000, true, 100 * MS, &f) == WINDOW_FIN);
+	w.leg[0].late_ns = w.leg[1].late_ns = 200 * MS;
+	w.leg[0].rate = w.leg[1].rate = 1000000;
+	CHECK(take(0, 1000, true, 300 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 1000);
+	CHECK(take(1, 1000, true, 300 * MS, &f) == WINDOW_DATA && f.copy && f.seq == 0);
+	CHECK(take(0, 1000, true, 450 * MS, &f) == WINDOW_NONE);
+	CHECK(take(1, 1000, true, 450 * MS, &f) == WINDOW_NONE);
+	window_free(&w);
+}
+
 /* No more than 8 MiB are on their way twice. */
 static void
 test_copies_bound(void)
@@ -654,17 +731,16 @@ static void
 test_pins(void)
 {
 	struct window_frame f[3], g;
-	enum window_cut kind;
 	unsigned k;
 
 	open_window(64 * KIB, 16 * KIB);
 	up(0, 1);
 	up(1, 1);
 	source(64 * KIB);
-	CHECK(window_take(&w, 0, 1000, false, 0, &f[0], &kind) == 0 && kind == WINDOW_DATA);
-	CHECK(window_take(&w, 1, 1000, false, 0, &f[1], &kind) == 0 && kind == WINDOW_DATA);
+	CHECK(window_take(&w, 0, 1000, 0, &f[0]) == 0 && f[0].kind == WINDOW_DATA);
+	CHECK(window_take(&w, 1, 1000, 0, &f[1]) == 0 && f[1].kind == WINDOW_DATA);
 	CHECK(f[0].chunk == f[1].chunk);
-	CHECK(window_take(&w, 1, 16384, false, 0, &f[2], &kind) == 0 && kind == WINDOW_DATA);
+	CHECK(window_take(&w, 1, 16384, 0, &f[2]) == 0 && f[2].kind == WINDOW_DATA);
 	/* All of it is delivered by other means, and the window goes round thrice. */
 	down(0);
 	for (k = 0; k < 3; k++) {
@@ -683,7 +759,7 @@ test_pins(void)
 	window_free(&w);
 }
 
-/* More flights on a leg than its ring had at first, and all legs at once. */
+/* More segments on a leg than its ring had at first, and all legs at once. */
 static void
 test_many(void)
 {
@@ -696,17 +772,16 @@ test_many(void)
 	source(MIB);
 	for (k = 0; k < 40; k++)
 		for (i = 0; i < FRAME_LEGS; i++, at += 10)
-			CHECK(window_take(&w, i, 10, false, 0, &(struct window_frame){ 0 },
-			    &(enum window_cut){ WINDOW_NONE }) == 0);
-	CHECK(w.next == at && w.charge_count == 40 * FRAME_LEGS);
+			CHECK(window_take(&w, i, 10, 0, &(struct window_frame){ 0 }) == 0);
+	CHECK(w.next == at && w.cost_count == 40 * FRAME_LEGS);
 	SOUND();
 	for (i = 1; i < FRAME_LEGS; i += 2)
-		CHECK(received(i, i + 1, 400) == NULL && gain == 400);
+		CHECK(received(i, i + 1, 400) == NULL && newly_acked == 400);
 	for (i = 0; i < FRAME_LEGS; i += 2)
 		CHECK(window_leg_down(&w, i) == 0);
 	SOUND();
 	CHECK(ranges_total(&w.lost) == at / 2 && ranges_count(&w.lost) == at / 20);
-	CHECK(delivered(at, FAR) == NULL && window_settled(&w) && w.charged == 0);
+	CHECK(delivered(at, FAR) == NULL && window_settled(&w) && w.cost_total == 0);
 	window_free(&w);
 }
 
@@ -726,8 +801,8 @@ test_stretch(void)
 	CHECK(w.end == 4 * MIB && !window_stretch(&w, 32 * MIB));	/* nothing is sent */
 	while (take(0, 1 << 20, false, 0, &f) == WINDOW_DATA)
 		;
-	CHECK(!window_stretch(&w, 4 * MIB) && w.reach == 4 * MIB);	/* not needed */
-	CHECK(window_stretch(&w, 32 * MIB) && w.reach == 8 * MIB);
+	CHECK(!window_stretch(&w, 4 * MIB) && w.send_limit == 4 * MIB);	/* not needed */
+	CHECK(window_stretch(&w, 32 * MIB) && w.send_limit == 8 * MIB);
 	SOUND();
 	CHECK(!window_stretch(&w, 32 * MIB));
 	source(64 * MIB);
@@ -736,16 +811,16 @@ test_stretch(void)
 	/* Received in order and not delivered: the consumer is slow. */
 	CHECK(received(0, 1, 3 * MIB) == NULL);
 	source(64 * MIB);
-	CHECK(!window_stretch(&w, 64 * MIB) && w.reach == 8 * MIB);
+	CHECK(!window_stretch(&w, 64 * MIB) && w.send_limit == 8 * MIB);
 	CHECK(delivered(3 * MIB, FAR) == NULL);
 	while (take(0, 1 << 20, false, 0, &f) == WINDOW_DATA)
 		;
-	CHECK(window_stretch(&w, FAR) && w.reach == 16 * MIB);
-	w.reach = 40 * MIB;
+	CHECK(window_stretch(&w, FAR) && w.send_limit == 16 * MIB);
+	w.send_limit = 40 * MIB;
 	source(64 * MIB);
 	while (take(0, 1 << 20, false, 0, &f) == WINDOW_DATA)
 		;
-	CHECK(window_stretch(&w, FAR) && w.reach == 64 * MIB);
+	CHECK(window_stretch(&w, FAR) && w.send_limit == 64 * MIB);
 	CHECK(!window_stretch(&w, FAR));
 	window_free(&w);
 }
@@ -796,7 +871,7 @@ test_hostile(uint64_t *random)
 		}
 		CHECK(w.delivered >= before && w.delivered <= w.next);
 		CHECK(w.next <= w.delivered + 64 * KIB && w.end <= w.base + 64 * KIB);
-		CHECK(w.charge_count <= 16);
+		CHECK(w.cost_count <= 16);
 	}
 	CHECK(refused > 1000 && w.delivered > MIB);
 	window_free(&w);
@@ -834,7 +909,6 @@ test_no_memory(void)
 {
 	struct rlimit limit = { 0, 0 };
 	struct window_frame f;
-	enum window_cut kind;
 	unsigned i;
 	size_t n, size;
 
@@ -863,12 +937,12 @@ test_no_memory(void)
 	CHECK(window_leg_up(&w, 1, 1) == -1 && errno == ENOMEM && !w.leg[1].up);
 	/* The ring of the leg is full. */
 	errno = 0;
-	CHECK(window_take(&w, 0, 10, false, 0, &f, &kind) == -1 && errno == ENOMEM);
+	CHECK(window_take(&w, 0, 10, 0, &f) == -1 && errno == ENOMEM);
 	failed = false;
-	CHECK(window_delivered(&w, 5, FAR, &gain, &failed) == NULL && !failed);
+	CHECK(window_delivered(&w, 5, FAR, &newly_acked, &failed) == NULL && !failed);
 	errno = 0;
 	CHECK(window_leg_down(&w, 0) == -1 && errno == ENOMEM);
-	/* What makes the set of acknowledged octets begin. */
+	/* What makes the set of acknowledged bytes begin. */
 	CHECK(window_leg_up(&w, 0, 2) == 0);
 	window_free(&w);
 }
@@ -889,7 +963,7 @@ main(int argc, char **argv)
 	test_agree();
 	test_through(&random);
 	test_cutting();
-	test_charges();
+	test_costs();
 	test_credit();
 	test_received();
 	test_loss();
@@ -902,6 +976,8 @@ main(int argc, char **argv)
 	test_copies_hole();
 	test_copies_overtake();
 	test_copies_unknown();
+	test_copies_last();
+	test_copies_once();
 	test_copies_bound();
 	test_pins();
 	test_many();

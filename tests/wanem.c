@@ -29,6 +29,9 @@
  *		duplicate F
  *		queue B|T|auto		tail-drop limit: bytes (256k), time at the
  *					rate (50ms), or one bandwidth-delay product
+ *		police B|off		a token bucket of so many bytes in place of
+ *					the queue: what it has no token for is
+ *					dropped, the rest passes at once
  *		dropnext N [LEN]	drop the next N packets of LEN bytes or more
  *		corruptnext N [LEN]	corrupt the next N TCP payloads, likewise
  *		cut | heal		blackhole; what is under way is lost too
@@ -99,6 +102,7 @@ struct settings {
 	uint64_t	 loss, corrupt, duplicate, reorder;
 	uint64_t	 queue_bytes;	/* 0: by queue_ns */
 	uint64_t	 queue_ns;	/* 0: automatic */
+	uint64_t	 police_bytes;	/* 0: a queue */
 	uint64_t	 drop_next, drop_len;
 	uint64_t	 corrupt_next, corrupt_len;
 	bool		 cut;
@@ -129,6 +133,7 @@ struct link {
 	uint64_t	 queued_bytes, air_bytes;
 	uint64_t	 last_end;	/* when the wire is free */
 	uint64_t	 last_due;	/* newest arrival that keeps order */
+	uint64_t	 full_ns;	/* police: when its bucket is full again */
 	uint64_t	 dice[DICE_COUNT];
 };
 
@@ -443,9 +448,39 @@ link_queue_limit(const struct link *l)
 	return limit < 12 * mtu ? 12 * mtu : limit;
 }
 
+/* Has the policer tokens for a packet that comes now?  They are used up then. */
+static bool
+link_permits(struct link *l, const struct packet *p, uint64_t now)
+{
+	uint64_t burst = l->set.police_bytes * 8 * SECOND / l->set.rate_bps;
+	uint64_t cost = p->len * 8 * SECOND / l->set.rate_bps;
+
+	if (l->full_ns < now)
+		l->full_ns = now;
+	if (l->full_ns + cost > now + burst)
+		return false;
+	l->full_ns += cost;
+	return true;
+}
+
+/* A policed link has no queue: the packet flies at once or never. */
+static void
+link_police(struct link *l, struct packet *p, uint64_t now)
+{
+	if (l->set.cut || !link_permits(l, p, now)) {
+		if (l->set.cut)
+			l->count.drop_cut++;
+		else
+			l->count.drop_queue++;
+		packet_put(p);
+		return;
+	}
+	link_fly(l, p, now);
+}
+
 /*
  * Reads what the device has.  It was seen empty at time since, so that is
- * the earliest that these can have come: the wire is charged from then on
+ * the earliest that these can have come: the wire is counted from then on
  * and never idles merely because this program slept.
  */
 static void
@@ -472,6 +507,10 @@ link_read(struct link *l, uint64_t since, uint64_t now)
 		p->len = (uint32_t)n;
 		l->count.in_packets++;
 		l->count.in_bytes += p->len;
+		if (l->set.police_bytes > 0 && l->set.rate_bps > 0) {
+			link_police(l, p, now);
+			continue;
+		}
 		if (l->queued_bytes + p->len > limit)
 			link_serve(l, now);
 		if (l->set.cut || (l->set.rate_bps > 0 &&
@@ -616,6 +655,15 @@ word_queue(const char *word, struct settings *set)
 	return word_time(word, &set->queue_ns) && set->queue_ns > 0;
 }
 
+static bool
+word_police(const char *word, struct settings *set)
+{
+	set->police_bytes = 0;
+	if (word != NULL && strcmp(word, "off") == 0)
+		return true;
+	return word_scaled(word, 1024, &set->police_bytes) && set->police_bytes >= mtu;
+}
+
 /*
  * Takes one setting off the words; returns how many words it had, 0 when it
  * is none.
@@ -641,6 +689,8 @@ words_setting(char **w, struct settings *set)
 		return word_fraction(w[1], &set->duplicate) ? 2 : 0;
 	if (strcmp(w[0], "queue") == 0)
 		return word_queue(w[1], set) ? 2 : 0;
+	if (strcmp(w[0], "police") == 0)
+		return word_police(w[1], set) ? 2 : 0;
 	if (strcmp(w[0], "reorder") == 0) {
 		set->hold_ns = HOLD_NS;
 		if (!word_fraction(w[1], &set->reorder))
@@ -723,14 +773,14 @@ command_show(const struct source *src)
 		reply(src, "path %u %s rate %" PRIu64 " delay_us %" PRIu64
 		    " jitter_us %" PRIu64 " loss %.9g corrupt %.9g"
 		    " duplicate %.9g reorder %.9g hold_us %" PRIu64
-		    " queue %" PRIu64 " dropnext %" PRIu64
+		    " queue %" PRIu64 " police %" PRIu64 " dropnext %" PRIu64
 		    " corruptnext %" PRIu64 " cut %d\n",
 		    i / 2, i % 2 == 0 ? "ab" : "ba", s->rate_bps,
 		    s->delay_ns / 1000, s->jitter_ns / 1000,
 		    (double)s->loss * 0x1p-64, (double)s->corrupt * 0x1p-64,
 		    (double)s->duplicate * 0x1p-64,
 		    (double)s->reorder * 0x1p-64, s->hold_ns / 1000,
-		    link_queue_limit(&links[i]), s->drop_next,
+		    link_queue_limit(&links[i]), s->police_bytes, s->drop_next,
 		    s->corrupt_next, s->cut);
 	}
 	reply(src, "ok\n");

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Goal: offsets beyond 32 bits. Somewhat more than 4 GiB go through, with the
-# same SHA-256 on the other side, with checksum and without.
+# Goal: Offsets beyond 32 bits: more than 4 GiB arrive with the same SHA-256, with
+# checksum and without.
 # limit: 600
 # shellcheck source=tests/lib.sh
 . "${0%/*}/../lib.sh"

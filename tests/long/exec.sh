@@ -1,6 +1,6 @@
 #!/bin/sh
-# Goal: a thousand empty transfers from a command to a command, and no process
-# and no file is left.
+# Goal: A thousand empty transfers from a command to a command leave no process and no
+# file.
 # limit: 300
 # shellcheck source=tests/lib.sh
 . "${0%/*}/../lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Goal: whatever standard output is (a pipe, whose octets go there while they
-# arrive, or a file, a socket, a terminal, /dev/null) and with checks, a key or
-# without, the same faults cost no octet: legs reset and closed at both ends in
-# mid-frame, short reads and writes, delays, all legs silent or reset together.
+# Goal: Whatever standard output is (a pipe, a file, a socket, a terminal, /dev/null),
+# with checks, a key or neither, the same faults cost no byte: legs reset and closed
+# at both ends in the middle of a frame, short reads and writes, delays, all legs
+# silent or reset together.
 # waits
 # limit: 150
 # shellcheck source=tests/lib.sh
@@ -39,7 +39,7 @@ for kind in pipe file null socket terminal; do
 		start src sh -c 'head -c "$2" "$1"
 		    until [ -e "$3" ]; do sleep 0.02; done
 		    tail -c +$(($2 + 1)) "$1"' sh "$T/in" $((size / 2)) "$T/go" |
-		    tx t p heartbeat 3 threads 4 frame 8k $check \
+		    tx t p heartbeat 3 legs 4 frame 8k $check \
 		    chaos 31:reset,short,delay,close:$SEED
 		told t 'lost' 20
 		[ $kind = null ] || arrived "$T/out" $((size / 4)) 20

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Goal: all of what tests/87-model.sh has a part of: the model's own bounds, and
+# Goal: all of what tests/870-model.sh has a part of: the model's own bounds, and
 # each of its bugs. This takes 4 GB of memory.
 # limit: 900
 set -eu
 export TEST_ALL=1
-exec sh "${0%/*}/../87-model.sh"
+exec sh "${0%/*}/../870-model.sh"

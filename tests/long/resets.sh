@@ -1,6 +1,6 @@
 #!/bin/sh
-# Goal: a thousand random resets, ends of file and half-open legs in one
-# transfer of random bytes; the seed is printed, TEST_SEED repeats it.
+# Goal: A thousand random resets, ends of file and half-open legs in one transfer of
+# random bytes. The seed is printed; TEST_SEED repeats it.
 # limit: 900
 # shellcheck source=tests/lib.sh
 . "${0%/*}/../lib.sh"
@@ -10,7 +10,7 @@ want=$(data $size | openssl dgst -sha256 -r)
 rx r heartbeat 3 | start sink openssl dgst -sha256 -r >"$T/sum"
 proxy p r
 source_of $size rate=8000000 hold="$((size - 1)):$T/go" |
-    tx t p threads 8 heartbeat 3 checksum
+    tx t p legs 8 heartbeat 3 checksum
 told r 'listening'
 within 10 has_legs t 2 || fail "no legs are up"
 injured=0

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Goal: fault 5, whole. Ten minutes of silence on every leg, with new
-# connections silent, too; then data flows within 10 s. A suspended session costs
-# no measurable CPU.
+# Goal: Ten minutes of silence on every leg and on new connections; then data flows
+# within 10 s. A suspended session uses no measurable CPU.
 # limit: 800
 # shellcheck source=tests/lib.sh
 . "${0%/*}/../lib.sh"
@@ -10,7 +9,7 @@ size=40000000
 data $size >"$T/in"
 rx r >"$T/out"
 proxy p r
-source_of $size rate=4000000 | tx t p threads 16
+source_of $size rate=4000000 | tx t p legs 16
 arrived "$T/out" 4000000
 ask p accept silence
 ask p blackhole both all

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Goal: tests/99-ssh-many.sh with a thousand transfers.
+# Goal: tests/990-ssh-many.sh with a thousand transfers.
 # limit: 3600
-TEST_MANY=1000 exec sh "${0%/*}/../99-ssh-many.sh"
+TEST_MANY=1000 exec sh "${0%/*}/../990-ssh-many.sh"

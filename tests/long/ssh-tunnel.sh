@@ -1,8 +1,8 @@
 #!/bin/sh
-# Goal: where the port of the far side is filtered, by silence or by refusal, the
-# legs go through ssh within seconds, with a line that says so, and home when the
-# filter goes; with `tunnel` nothing but ssh's own port carries data; and where ssh
-# forwards nothing, that is said, and ends within `wait`.
+# Goal: If the port of the remote side is filtered, by silence or by refusal, the legs
+# go through ssh within seconds, with a line that says so, and go back to the direct
+# path when the filter is gone. With `tunnel` nothing but ssh's own port carries data.
+# If ssh forwards nothing, a message says so, and the stream goes over ssh's own pipe.
 # waits
 # limit: 150
 # shellcheck source=tests/lib.sh
@@ -37,7 +37,7 @@ counted()
 	nft list counter ip t "$1" | sed -n 's/.*bytes \([0-9]*\).*/\1/p'
 }
 
-# `filter VERDICT`: nothing but ssh gets through to $FAR; `filter` lets all in.
+# `filter OUTCOME`: nothing but ssh gets through to $FAR; `filter` lets all in.
 filter()
 {
 	nft flush chain ip t in
@@ -47,7 +47,7 @@ filter()
 	[ -z "$1" ] || nft add rule ip t in ip daddr $FAR tcp dport 1-65535 counter name other $1
 }
 
-# Seconds since the near side was started, in hundredths.
+# Seconds since the local side was started, in hundredths.
 began()
 {
 	read_clock
@@ -59,6 +59,16 @@ took()
 	read_clock
 	echo "took $((NOW - BEGAN)) hundredths of a second"
 	[ $((NOW - BEGAN)) -le $(($1 * 100 * SLOW)) ] || fail "it took too long"
+}
+
+through_ssh()
+{
+	far SSH | grep -q -e ' -W '
+}
+
+not_through_ssh()
+{
+	! through_ssh
 }
 
 size=20000000
@@ -73,33 +83,34 @@ for verdict in drop 'reject with tcp reset' reject; do
 	push p "cat >$T/out" <"$T/in"
 	ended p 0
 	took 10
-	told p 'port [0-9]* of there cannot be reached; leg [0-9]* goes through ssh'
 	same "$T/in" "$T/out"
 	nothing_left 5
-	pull p "cat $T/in" >"$T/out"
+	# So long that other legs are dialled.
+	source_of $size hold="5000000:$T/go" | push p "cat >$T/out"
+	told p 'port [0-9]* of there cannot be reached; the legs go through ssh'
+	within 10 through_ssh || fail "not through ssh"
+	: >"$T/go"
 	ended p 0
-	told p 'port [0-9]* of there cannot be reached; leg [0-9]* goes through ssh'
 	same "$T/in" "$T/out"
 	nothing_left 5
+	rm "$T/go"
+	pull p "until [ -e $T/go ]; do sleep 0.1; done; cat $T/in" >"$T/out"
+	told p 'port [0-9]* of there cannot be reached; the legs go through ssh'
+	within 10 through_ssh || fail "not through ssh"
+	: >"$T/go"
+	ended p 0
+	same "$T/in" "$T/out"
+	nothing_left 5
+	rm "$T/go"
 done
 # Who is refused need not wait.
 began
-push p "cat >$T/out" wait 3 <"$T/in"
+push p "cat >$T/out" wait 10 <"$T/in"
 ended p 0
-took 3
+took 9
 rm "$T/out"
 
 # --- the filter comes and goes ------------------------------------------------
-
-through_ssh()
-{
-	far SSH | grep -q -e ' -W '
-}
-
-not_through_ssh()
-{
-	! through_ssh
-}
 
 for verdict in drop 'reject with tcp reset'; do
 	filter ''
@@ -110,13 +121,13 @@ for verdict in drop 'reject with tcp reset'; do
 	filter "$verdict"
 	: >"$T/one"
 	arrived "$T/out" 10000000 25
-	through_ssh || fail "not through ssh"
-	told p 'port [0-9]* of there cannot be reached; leg [0-9]* goes through ssh'
+	within 10 through_ssh || fail "not through ssh"
+	told p 'port [0-9]* of there cannot be reached; the legs go through ssh'
 	filter ''
 	: >"$T/two"
 	arrived "$T/out" 15000000
 	within 20 not_through_ssh || fail "the legs do not go home"
-	told p 'down: its own path is back'
+	told p 'down: it is not needed there any more'
 	: >"$T/three"
 	ended p 0
 	same "$T/in" "$T/out"
@@ -147,6 +158,7 @@ ended p 0
 same "$T/in" "$T/out"
 [ "$(counted other)" = "$other" ] || fail "something crossed the network beside ssh"
 nothing_left 5
+rm "$T/go"
 
 # Nothing gets through any more, and this side is ended: no ssh waits for the network.
 rm "$T/out"
@@ -173,16 +185,26 @@ sed -i 's/^AllowTcpForwarding.*/AllowTcpForwarding no/' "$T/sshd_config"
 PORT=$SSH_PORT
 server
 within 10 up sshd "$SSH_PORT" || fail "sshd does not listen"
-push p "cat >$T/out" <"$T/in" wait 6
-ended p 4 12
+for way in '' tunnel; do
+	# shellcheck disable=SC2086
+	source_of $size hold="5000000:$T/go" | push p "cat >$T/out" $way
+	told p 'cannot connect to there:[0-9]*: ssh: .*administratively prohibited'
+	: >"$T/go"
+	ended p 0
+	same "$T/in" "$T/out"
+	nothing_left 5
+	rm "$T/go"
+done
+# What does not answer at all may still come.
+filter drop
+source_of $size hold="5000000:$T/go" | push p "cat >$T/out" verbose 4
 told p 'cannot connect to there:[0-9]*: ssh: .*administratively prohibited'
-once p 'no contact within 6 s'
-nothing_left 15
-push p "cat >$T/out" <"$T/in" wait 3 tunnel
-ended p 4 8
-told p 'cannot connect to there:[0-9]*: ssh: .*administratively prohibited'
-once p 'no contact within 3 s'
-nothing_left 15
+filter ''
+told p '^[^(]*leg [0-9]* up: 10.78.0.1:' 30
+: >"$T/go"
+ended p 0
+same "$T/in" "$T/out"
+nothing_left 5
 # Directly it goes all the same.
 filter ''
 push p "cat >$T/out" <"$T/in"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Goal: once the session has begun, it comes through the death of ssh and of its
-# legs; who ends this side ends the other side and its command as well; a side that
-# is killed is missed; and nothing is left of anything.
+# Goal: A session that has begun survives the death of ssh and of its legs. Ending the
+# local side ends the remote side and its command as well; a side that is killed is
+# missed; and nothing is left.
 # waits
 # limit: 180
 # shellcheck source=tests/lib.sh
@@ -9,7 +9,7 @@
 # shellcheck source=tests/n_ssh.sh
 . "$TESTS/n_ssh.sh"
 
-# The near side's own ssh; those of tunnels have -W.
+# The local side's own ssh; those of tunnels have -W.
 own_ssh()
 {
 	far SSH | grep -v -e ' -W ' | cut -d' ' -f1
@@ -74,7 +74,7 @@ once p "the receiver's command: last words"
 nothing_left 5
 fresh
 
-pull p "$PY -IS $TESTS/t_source.py $size $SEED hold=$((size / 2)):$T/go" >"$T/out"
+pull p "$SOURCE $size $SEED hold=$((size / 2)):$T/go" >"$T/out"
 half
 kill -9 "$(own_ssh)"
 let_pass 1
@@ -125,7 +125,7 @@ strangers()
 	ended s 0
 }
 
-# The far side's port; a leg's would do, but there may be none yet.
+# The remote side's port; a leg's would do, but there may be none yet.
 far_port()
 {
 	"$PY" -IS "$TESTS/t_sockets.py" listening "$(far SERVE)" | head -n 1
@@ -141,22 +141,22 @@ ended p 0
 same "$T/in" "$T/out"
 nothing_left 5
 fresh
-pull p "$PY -IS $TESTS/t_source.py $size $SEED hold=$((size / 2)):$T/go" >"$T/out"
+pull p "$SOURCE $size $SEED hold=$((size / 2)):$T/go" >"$T/out"
 half
 strangers "$(far_port)"
 : >"$T/go"
 ended p 0
 same "$T/in" "$T/out"
 nothing_left 5
-# The near side is held up before its first leg: the strangers are there first.
+# The local side is held up before its first leg: the strangers are there first.
 cat >"$T/slow-ssh" <<EOF2
 #!/bin/sh
 $SSH "\$@" | { until [ -e $T/go ]; do sleep 0.1; done; exec cat; }
 EOF2
 chmod +x "$T/slow-ssh"
 fresh
-start p "$V" ssh there exec "cat >$T/out" sshcommand "$T/slow-ssh" remote "$T/far" <"$T/in"
-within 10 has_far || fail "no far side"
+start p "$V" ssh there exec "cat >$T/out" ssh-command "$T/slow-ssh" remote-program "$T/far" <"$T/in"
+within 10 has_far || fail "no remote side"
 far_listens()
 {
 	[ -n "$(far_port)" ]
@@ -169,7 +169,7 @@ ended p 0
 same "$T/in" "$T/out"
 nothing_left 5
 
-# --- the near side is ended ---------------------------------------------------
+# --- the local side is ended ---------------------------------------------------
 
 # The command ends itself when it is told to, and says that it was.
 for sign in INT TERM HUP; do
@@ -179,9 +179,9 @@ for sign in INT TERM HUP; do
 		# shellcheck disable=SC2086
 		source_of $size hold="$((size / 2)):$T/go" | start p setsid "$V" ssh there \
 		    exec "exec 3<&0; trap 'echo TERM >$T/told; exit 1' TERM
-		    cat <&3 >$T/out & wait" sshcommand "$SSH" remote "$T/far" $tunnel
+		    cat <&3 >$T/out & wait" ssh-command "$SSH" remote-program "$T/far" $tunnel
 		half
-		# Those that are to tell the far side of it do not get it themselves.
+		# Those that are to tell the remote side of it do not get it themselves.
 		far SSH | grep -e ' -W ' | while read -r _pid _; do
 			[ "$(ps -o pgid= -p "$_pid" | tr -d ' ')" != "$(pid p)" ] ||
 			    fail "a tunnel is in our group"
@@ -199,20 +199,20 @@ for sign in INT TERM HUP; do
 	done
 done
 
-# It is killed: the far side goes by its timeout.
+# It is killed: the remote side goes by its timeout.
 fresh
 source_of $size hold="$((size / 2)):$T/go" | push p "cat >$T/out" timeout 3
 half
 stop p
-within 2 has_far || fail "the far side is gone at once"
+within 2 has_far || fail "the remote side is gone at once"
 nothing_left 12
 stop src
-pull p "$PY -IS $TESTS/t_source.py $size $SEED hold=$((size / 2)):$T/go" timeout 3 >"$T/out"
+pull p "$SOURCE $size $SEED hold=$((size / 2)):$T/go" timeout 3 >"$T/out"
 half
 stop p
 nothing_left 12
 
-# --- the far side is killed ---------------------------------------------------
+# --- the remote side is killed ---------------------------------------------------
 
 # It is missed, though there is all the time in the world.
 for tunnel in '' tunnel; do
@@ -227,7 +227,7 @@ for tunnel in '' tunnel; do
 	nothing_left 5
 	stop src
 done
-pull p "$PY -IS $TESTS/t_source.py $size $SEED hold=$((size / 2)):$T/go" >"$T/out"
+pull p "$SOURCE $size $SEED hold=$((size / 2)):$T/go" >"$T/out"
 half
 # shellcheck disable=SC2046
 kill -9 $(far SERVE)
@@ -239,18 +239,18 @@ nothing_left 5
 
 # --- before there is a session ------------------------------------------------
 
-# Whoever gave the orders is gone: so is the far side, soon.
-printf 'viamillipede orders 1 %s %s 6\n2\nrx\n1\n0\n4\nwait\n1\n0\n4\nexec\n3\ncat\n' \
+# Whoever gave the orders is gone: so is the remote side, soon.
+printf 'viamillipede orders 2 %s %s 6\n2\nrx\n1\n0\n4\nwait\n1\n0\n4\nexec\n3\ncat\n' \
     0123456789abcdef0123456789abcdef \
     0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >"$T/orders"
 start q "$V" serve <"$T/orders" >"$T/answer"
 ended q 4 15
-once q 'has gone without a call'
-grep -q '^viamillipede answer 1 0123456789abcdef0123456789abcdef [0-9]* -$' "$T/answer" ||
+once q 'is gone and has not called'
+grep -q '^viamillipede answer 2 0123456789abcdef0123456789abcdef [0-9]* -$' "$T/answer" ||
     fail "the answer is $(cat "$T/answer")"
 # This side fails after the far one was started.
 push p 'cat' report "$T/none/report" <"$T/in"
-ended p 1
+ended p 7
 once p 'cannot write the report'
 nothing_left 15
 
@@ -263,14 +263,14 @@ half
 kill -STOP "$(own_ssh)"
 : >"$T/go"
 ended p 0 16
-once p 'ssh does not end; what the far side said last may be missing'
+once p 'ssh does not end; what the remote side said last may be missing'
 same "$T/in" "$T/out"
 nothing_left 5
 fresh
 
 # A master that stays for others holds up nobody, neither us nor who reads us.
 keep="-o ControlMaster=auto -o ControlPersist=20 -o ControlPath=$T/master"
-start p "$V" ssh there exec "cat >$T/out; echo end" sshcommand "$SSH $keep" remote "$T/far" \
+start p "$V" ssh there exec "cat >$T/out; echo end" ssh-command "$SSH $keep" remote-program "$T/far" \
     <"$T/in" | start sink cat >"$T/said"
 ended p 0 10
 ended sink 0 3
@@ -285,24 +285,24 @@ nothing_left 5
 
 # --- descriptors --------------------------------------------------------------
 
-start p close=0 "$V" ssh there exec "cat >$T/out" sshcommand "$SSH" remote "$T/far"
+start p close=0 "$V" ssh there exec "cat >$T/out" ssh-command "$SSH" remote-program "$T/far"
 ended p 1
 once p 'cannot read standard input'
 nothing_left 15
 start p close=1 "$V" ssh there exec "cat >$T/out; head -c 200000 /dev/zero" \
-    sshcommand "$SSH" remote "$T/far" <"$T/in"
+    ssh-command "$SSH" remote-program "$T/far" <"$T/in"
 ended p 0
 same "$T/in" "$T/out"
-start p close=1 "$V" ssh there source "cat $T/in" sshcommand "$SSH" remote "$T/far"
+start p close=1 "$V" ssh there source "cat $T/in" ssh-command "$SSH" remote-program "$T/far"
 ended p 1
-start p close=2 "$V" ssh there exec "cat >$T/out; echo x >&2" sshcommand "$SSH" \
-    remote "$T/far" <"$T/in"
+start p close=2 "$V" ssh there exec "cat >$T/out; echo x >&2" ssh-command "$SSH" \
+    remote-program "$T/far" <"$T/in"
 ended p 0
 start p nonblock=0,1,2 in=socket out=socket "$V" ssh there exec "cat; echo x >&2" \
-    sshcommand "$SSH" remote "$T/far" <"$T/in" >"$T/out"
+    ssh-command "$SSH" remote-program "$T/far" <"$T/in" >"$T/out"
 ended p 0
 same "$T/in" "$T/out"
-start p err=broken "$V" ssh there exec "cat >$T/out; echo x >&2" sshcommand "$SSH" \
-    remote "$T/far" <"$T/in"
+start p err=broken "$V" ssh there exec "cat >$T/out; echo x >&2" ssh-command "$SSH" \
+    remote-program "$T/far" <"$T/in"
 ended p 0
 nothing_left 5

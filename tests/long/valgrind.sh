@@ -1,8 +1,7 @@
 #!/bin/sh
-# Goal: memcheck finds nothing at either side of a transfer whose legs are reset,
-# by both sides, with checks; neither an access that is wrong, nor a jump that
-# depends on what nobody has set, nor memory or a descriptor that was lost on
-# the way. The output is a pipe, and a file.
+# Goal: memcheck finds nothing on either side of a transfer with checks whose legs are
+# reset by both sides: no wrong access, no jump that depends on an unset value, no
+# memory or descriptor lost. The output is a pipe, and a file.
 # limit: 600
 # shellcheck source=tests/lib.sh
 . "${0%/*}/../lib.sh"
@@ -43,7 +42,7 @@ for how in pipe file; do
 		esac
 		told r 'listening on .*:[0-9][0-9]*$' 60
 		# shellcheck disable=SC2086
-		watched t tx 127.0.0.1 "$(port r)" threads $LEGS frame 128k \
+		watched t tx 127.0.0.1 "$(port r)" legs $LEGS frame 128k \
 		    chaos "30:reset,short:$SEED" timeout 60 $words <"$T/in"
 		ended t 0 120
 		ended r 0 60

@@ -1,6 +1,6 @@
 /*
  * The session protocol as a model for Spin, searched exhaustively by
- * tests/long/model.sh, and within smaller bounds by tests/87-model.sh.
+ * tests/long/model.sh, and within smaller bounds by tests/870-model.sh.
  *
  * A sender and a receiver, two legs, a stream of FRAMES frames, a window of
  * WINDOW.  A leg's connection is a queue in each direction.  It may die at any
@@ -28,20 +28,20 @@
  * Which code each part mirrors; a step is what one thread does under one lock:
  *	ACKNOWLEDGE, RECEIVED, DELIVERED, LEG_DOWN, SEND	window.c: acknowledge,
  *		window_received, window_delivered, window_leg_down with lose;
- *		window_take with take_lost, take_fresh and fresh, late_flight
+ *		window_take with take_lost, take_fresh and fresh, late_segment
  *	READ		tx.c reader; window_room, window_fill, window_eof
- *	DIAL, and WELCOME in HEAR	session.c session_hello (the first greeting
- *		alone, the next incarnation) and session_welcome; worker.c run
- *	ACCEPT		session.c hand_over_locked (only a higher incarnation), worker.c
- *		take_pending and serve; session_leg_up: what is due is said anew
- *	TAKE		inflow.c; order.c order_admit, order_begin, order_store, order_fin
- *	WRITE, FINISH	rx.c writer, finish; session.c session_done
- *	SAY		rx.c rx_status, cumulative, by leg and incarnation; DUE_DONE
- *	DONE in HEAR, BYE, and the ends	session.c session_peer_done,
- *		session_peer_bye, closed_locked
+ *	DIAL, and WELCOME in HEAR	dial.c dial_hello (the first greeting
+ *		alone, the next incarnation) and dial_welcome; worker.c run
+ *	ACCEPT		admit.c hand_over_locked (only a higher incarnation), worker.c
+ *		serve; leg_up: what is due is said anew
+ *	TAKE		inflow.c; reassembly.c reassembly_admit, reassembly_begin, reassembly_store, reassembly_fin
+ *	WRITE, FINISH	rx.c writer, finish; outcome.c half_done
+ *	SAY		rx.c rx_status, cumulative, by leg and incarnation; PENDING_DONE
+ *	DONE in HEAR, BYE, and the ends	outcome.c outcome_peer_done,
+ *		outcome_peer_bye; supervise.c closed_locked
  *
- * What is not here: frames of several octets and the turn at the cursor, which
- * tests/simulation.c drives order.c through; FAIL; timeouts; another receiver;
+ * What is not here: frames of several bytes and the turn at the cursor, which
+ * tests/simulation.c drives reassembly.c through; FAIL; timeouts; another receiver;
  * and the choice of the leg: here any may take what there is.
  *
  * What only keeps the search small: the source is always ahead; the first STATUS
@@ -99,7 +99,7 @@ byte slot[WINDOW];		/* what was read */
 byte up[2];			/* 0 gone for good, 1 greeting, 2 up */
 byte inc[2];			/* incarnation of the newest dial */
 byte flight[2 * FLIGHTS];	/* frames that were cut for a leg, in order */
-byte flights[2];
+byte segments[2];
 bool fin_said[2], bye_due[2];
 byte copies;
 bool tx_done, tx_over;
@@ -141,11 +141,11 @@ inline SIFT(l)
 
 /*
  * Frame s is acknowledged, wherever it went: no leg has it any more, nor counts
- * it.  The first got[] flights are those that the receiver has counted.
+ * it.  The first got[] segments are those that the receiver has counted.
  */
 inline FORGET(l)
 {
-	k = flights[l];
+	k = segments[l];
 	do
 	:: k > 0 ->
 		k--;
@@ -155,7 +155,7 @@ inline FORGET(l)
 				FLIGHT(l, n) = FLIGHT(l, n + 1)
 			}
 			FLIGHT(l, FLIGHTS - 1) = 0;
-			flights[l]--;
+			segments[l]--;
 			if :: got[l] > k -> got[l]-- :: else fi;
 			if :: told_got[l] > k -> told_got[l]-- :: else fi;
 			if :: told_got[2 + l] > k -> told_got[2 + l]-- :: else fi
@@ -190,9 +190,9 @@ inline RECEIVED(w)
 {
 	if
 	:: up[j] == 2 && (told_inc[2 * w + j] == inc[j] || BUG == 1) ->
-		assert(told_got[2 * w + j] <= flights[j] || BUG == 1);
+		assert(told_got[2 * w + j] <= segments[j] || BUG == 1);
 		do
-		:: told_got[2 * w + j] > 0 && flights[j] > 0 ->
+		:: told_got[2 * w + j] > 0 && segments[j] > 0 ->
 			s = FLIGHT(j, 0);
 			ACKNOWLEDGE()
 		:: else -> break
@@ -226,7 +226,7 @@ inline NO_FLIGHTS(l)
 	for (n : 0 .. FLIGHTS - 1) {
 		flight[l * FLIGHTS + n] = 0
 	}
-	flights[l] = 0
+	segments[l] = 0
 }
 
 inline DIAL(l)
@@ -245,7 +245,7 @@ inline LEG_DOWN(l)
 {
 	for (n : 0 .. FLIGHTS - 1) {
 		if
-		:: n < flights[l] && BUG != 2 ->
+		:: n < segments[l] && BUG != 2 ->
 			lost = lost | BIT(FLIGHT(l, n))
 		:: else
 		fi
@@ -282,9 +282,9 @@ inline UNREAD(l)
 /* Frame s goes out on leg l as one more flight. */
 inline SEND(l)
 {
-	assert(flights[l] < FLIGHTS);
-	flight[l * FLIGHTS + flights[l]] = s;
-	flights[l]++;
+	assert(segments[l] < FLIGHTS);
+	flight[l * FLIGHTS + segments[l]] = s;
+	segments[l]++;
 	fwd[l]!DATA,s,slot[s % WINDOW];
 	if
 	:: BUG == 5 -> ACKNOWLEDGE()
@@ -297,7 +297,7 @@ inline SEND(l)
  * that others wait behind, or nothing else to send.
  */
 #define LULL(l)		(acked != 0 || next == limit || (next == FRAMES && fin_said[l]))
-#define MAY_COPY(l)	(copies < COPIES && LULL(l) && flights[OTHER(l)] > 0)
+#define MAY_COPY(l)	(copies < COPIES && LULL(l) && segments[OTHER(l)] > 0)
 
 #define ROOM(l)		(up[l] == 2 && len(fwd[l]) < QUEUE)
 #define SENDS(l)	(ROOM(l) && !rx_done)
@@ -467,7 +467,7 @@ end:	do
 		fin_said[l] = 1; fwd[l]!FIN,FRAMES,0 }
 	:: d_step { IDLE(l) && MAY_COPY(l) -> copies++; s = FLIGHT(OTHER(l), 0); SEND(l) }
 	:: d_step { bye_due[l] && ROOM(l) -> bye_due[l] = 0; fwd[l]!BYE,0,0 }
-	/* The receiver reads; and says what is new, then its verdict. */
+	/* The receiver reads; and says what is new, then its outcome. */
 	:: d_step { !rx_over && len(fwd[l]) > 0 -> TAKE(l) }
 	:: d_step { SAYS(l) && NEWS -> SAY(l, STATUS) }
 	:: d_step { SAYS(l) && done_due[l] -> done_due[l] = 0; SAY(l, DONE) }
@@ -501,7 +501,7 @@ init
 	:: d_step { tx_done && !tx_over ->
 		tx_over = 1;
 		LEG_DOWN(0); LEG_DOWN(1) }
-	/* BYE was lost, and the receiver has kept its verdict for long enough. */
+	/* BYE was lost, and the receiver has kept its outcome for long enough. */
 	:: d_step { tx_over && rx_done && !rx_over && len(fwd[0]) == 0 && len(fwd[1]) == 0 ->
 		rx_over = 1 }
 	:: tx_over && rx_over -> break
