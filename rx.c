@@ -39,11 +39,12 @@
 #define POOL_BYTES	(4u << 20)	/* kept for the next use, or more while */
 #define POOL_SUM	(18u << 20)	/* this holds those in use as well */
 #define POOL_OVER	(4u << 20)	/* bytes of both beyond the window */
-#define MAPPED_MIN	(128u << 10)
+#define MAPPED_MIN	(16u << 10)
 #define SPARE_BYTES	(4u << 20)	/* buffers beyond the window, and two frames: copies */
 #define SLACK_MAX	(2u << 20)	/* bytes of buffers that their frames do not fill */
 #define FEW_BYTES	(6u << 20)	/* with less in use, a buffer's size does not matter */
-#define LARGE		(1u << 20)	/* and new ones have this size */
+#define LARGE_MIN	(128u << 10)	/* and new ones for frames from here have */
+#define LARGE		(1u << 20)	/* this size */
 #define STATUS_NS	(5 * MS)	/* least time between two STATUS for a small advance */
 #define STATUS_LONG_NS	(2 * SECOND)	/* and most */
 #define STATUS_QUEUE_NS	(30 * MS)	/* a round trip that is so much longer shows a queue */
@@ -124,8 +125,9 @@ struct rx {
 /* Buffers */
 
 /*
- * Large ones are mapped, so that what is given back is given back to the
- * system: with a heap for each thread the holes of a full window add up.
+ * All but small ones are mapped, so that what is given back is given back to the
+ * system: with a heap for each thread the holes of a full window add up.  Small ones
+ * are not kept in the pool, as one of them at the top of a heap holds all of it.
  */
 static struct pooled *
 pooled_new(size_t n)
@@ -243,7 +245,7 @@ release_locked(struct reassembly_buffer *buffer, void *cookie)
 	rx->slack -= buffer->size - p->used;
 	rx->live -= buffer->size;
 	most = pool_max_locked(rx);
-	if (buffer->size < 4096 || buffer->size > most) {
+	if (p->mapped == 0 || buffer->size > most) {
 		pooled_free(p);
 		return;
 	}
@@ -319,7 +321,7 @@ rx_buffer(struct rx *rx, struct leg *leg, uint64_t seq, size_t n)
 	p = pool_take_locked(rx, n);
 	if (p != NULL)
 		rx->slack += p->buffer.size - n;
-	else if (rx->live < FEW_BYTES && n >= MAPPED_MIN && n < LARGE &&
+	else if (rx->live < FEW_BYTES && n >= LARGE_MIN && n < LARGE &&
 	    LARGE - n <= SLACK_MAX - rx->slack)
 		size = LARGE;
 	rx->live += p != NULL ? p->buffer.size : size;

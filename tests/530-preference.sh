@@ -28,10 +28,11 @@ data $size >"$T/in"
 lab_rx r >"$T/out"
 source_of $size rate=1200000 | lab_tx t r '0 1 2' report "$T/report"
 exact 20
-# Not with a program made slow by what watches it.
+# A thread that waits for a processor is a path that does not take its work; not at all
+# with a program made slow by what watches it.
 [ "${TEST_SLOW:-1}" -gt 1 ] ||
     "$PY" -IS "$TESTS/t_report.py" "$T/report" \
-    'sum(l["bytes"] for l in of("interval")[-1]["legs"] if l["path"] == 0) >= 0.98 * end["bytes"]' ||
+    'sum(l["bytes"] for l in of("interval")[-1]["legs"] if l["path"] == 0) >= 0.9 * end["bytes"]' ||
     fail "others than the first path were used"
 
 size=20000000
