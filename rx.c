@@ -55,6 +55,7 @@
 
 struct rx_leg {
 	struct leg *leg;	/* that joined last with this number */
+	bool up;
 	size_t keeps;		/* size of the buffer that its frame comes into; 0 = none */
 	uint64_t keeps_at;	/* stream offset of that frame */
 	uint32_t incarnation;
@@ -448,6 +449,7 @@ rx_join(struct rx *rx, struct leg *leg)
 	lock_acquire(&rx->lock);
 	memset(l, 0, sizeof(*l));
 	l->leg = leg;
+	l->up = true;
 	l->incarnation = leg->incarnation;
 	l->path = leg->path;
 	l->pace_ns = STATUS_NS;
@@ -457,23 +459,44 @@ rx_join(struct rx *rx, struct leg *leg)
 	lock_release(&rx->lock);
 }
 
+/* Some leg that is up, to tell what was delivered; or NULL. */
+static struct leg *
+any_leg_locked(const struct rx *rx)
+{
+	unsigned i;
+
+	for (i = 0; i < FRAME_LEGS; i++)
+		if (rx->leg[i].up)
+			return rx->leg[i].leg;
+	return NULL;
+}
+
 bool
 rx_part(struct rx *rx, struct leg *leg)
 {
+	struct rx_leg *l = &rx->leg[leg->number];
+	struct leg *heir = NULL;
 	bool brought;
 	unsigned i;
 
 	lock_acquire(&rx->lock);
-	brought = rx->leg[leg->number].received > 0;
-	/* What it told for the other legs of its path may be lost with it. */
+	l->up = false;
+	brought = l->received > 0;
+	/* What it told, also for the other legs of its path, may be lost with it. */
 	for (i = 0; i < FRAME_LEGS; i++)
 		if (i != leg->number && rx->leg[i].path == leg->path)
 			rx->leg[i].told = 0;
 	if (rx->last == leg)
-		rx->last = NULL;
+		rx->last = any_leg_locked(rx);
+	if (l->told_delivered == rx->told_delivered || rx->last == NULL) {
+		rx->told_delivered = 0;
+		heir = rx->last;
+	}
 	if (rx->soon == leg)
 		rx->soon = NULL;
 	lock_release(&rx->lock);
+	if (heir != NULL)
+		wake_signal(&heir->wake);
 	return brought;
 }
 

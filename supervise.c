@@ -253,8 +253,12 @@ excuse(struct session *s, uint64_t late_ns, uint64_t now)
 	s->seen_ns += now - s->seen_ns < late_ns ? now - s->seen_ns : late_ns;
 	if (s->refused_ns != 0)
 		s->refused_ns += now - s->refused_ns < late_ns ? now - s->refused_ns : late_ns;
-	if (s->keep_ns != 0)
+	/* Never longer than from now on: it may have been set since this end goes on. */
+	if (s->keep_ns != 0 && s->closing_ns < now + s->keep_ns) {
 		s->closing_ns += late_ns;
+		if (s->closing_ns > now + s->keep_ns)
+			s->closing_ns = now + s->keep_ns;
+	}
 	session_unlock(s);
 }
 

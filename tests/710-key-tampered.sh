@@ -4,6 +4,7 @@
 # nothing else: the bytes and both ends' 0 are right.
 # promise: OPTIONS key, SECURITY CONSIDERATIONS
 # waits
+# takes: 60
 # limit: 200
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

@@ -4,6 +4,7 @@
 # more legs are used instead; so they are where it tells less of a connection.
 # promise: OPTIONS congestion, OPTIONS legs
 # waits
+# takes: 35
 # limit: 180
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

@@ -6,6 +6,7 @@
 # killed ends as without it.
 # promise: OPTIONS ssh, OPTIONS linger
 # waits
+# takes: 40
 # limit: 180
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

@@ -8,6 +8,7 @@
 # tests/long/model.sh says it, they are the model's own, and each of its bugs is
 # seeded.
 # promise: none
+# takes: 30
 # limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
