@@ -75,7 +75,7 @@ static uint64_t
 may_go(uint64_t sent)
 {
 	static unsigned held;
-	uint64_t step = rate == 0 || rate / 50 > BLOCK ? BLOCK : rate / 50 + 1, due;
+	uint64_t step = rate == 0 || rate / 50 > BLOCK ? BLOCK : rate / 50 + 1, due, now;
 
 	while (held < holds && hold[held].at == sent) {
 		while (access(hold[held].file, F_OK) == -1)
@@ -87,8 +87,9 @@ may_go(uint64_t sent)
 		step = hold[held].at - sent;
 	if (rate != 0) {
 		due = began_ns + takes_ns(sent);
-		while (now_ns() < due)
-			poll(NULL, 0, (int)((due - now_ns()) / 1000000) + 1);
+		/* The clock is read once a round: it may pass `due' between two readings. */
+		while ((now = now_ns()) < due)
+			poll(NULL, 0, (int)((due - now) / 1000000) + 1);
 	}
 	return step;
 }
