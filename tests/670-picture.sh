@@ -18,6 +18,9 @@ arrived "$T/out" 9000000
 ask p accept hangup
 ask p reset both all
 arrived "$T/out" 15000000
+# So that something is on its way, which has to be sent again.
+ask q stall up all
+let_pass 0.3
 ask q accept hangup
 ask q reset both all
 told t 'no leg is up'
