@@ -49,7 +49,7 @@ judge_hello(const struct session *s, const struct hello *h, struct refuse *r)
 	session_name(s, name);
 	if (memcmp(h->name, name, FRAME_NAME) != 0)
 		return refuse(r, REFUSE_NAME, "");
-	if (h->role != (s->sender ? ROLE_RECEIVER : ROLE_SENDER))
+	if (h->role != session_peer_role(s))
 		return refuse(r, REFUSE_ROLE, "");
 	if ((h->required & ~FEATURES_KNOWN) != 0)
 		return refuse(r, REFUSE_FEATURE, "");
@@ -61,6 +61,15 @@ judge_hello(const struct session *s, const struct hello *h, struct refuse *r)
 
 /* A session begins */
 
+/* Whether payloads have checks if this HELLO begins it: a sender says so, and there may be two. */
+static bool
+asks_checks(const struct session *s, const struct hello *h)
+{
+	bool theirs = (h->required & FEATURE_CHECKSUM) != 0;
+
+	return s->sends ? s->options->checksum || (s->receives && theirs) : theirs;
+}
+
 /* The session has delivered nothing and has no legs: another may take its place. */
 static bool
 brought_nothing(const struct session *s, const struct hello *h)
@@ -71,9 +80,14 @@ brought_nothing(const struct session *s, const struct hello *h)
 	if (s->tx != NULL) {
 		/* What was read and announced for the first peer must suit the second. */
 		tx_state(s->tx, &out);
-		return out.acknowledged == 0 && out.delivered == 0 &&
-		    h->window >= s->direction.window && h->frame >= s->direction.frame;
+		if (out.acknowledged != 0 || out.delivered != 0 ||
+		    h->window < s->direction.window || h->frame < s->direction.frame)
+			return false;
 	}
+	if (s->rx == NULL)
+		return true;
+	if (s->tx != NULL && asks_checks(s, h) != s->direction.checked)
+		return false;
 	rx_state(s->rx, &in);
 	return in.delivered == 0 && in.stored == 0 && !in.complete;
 }
@@ -122,10 +136,8 @@ agree_stream(const struct session *s, const struct hello *h, struct direction *d
 {
 	*d = s->direction;
 	d->window = d->requested < h->window ? d->requested : h->window;
-	if (s->rx != NULL) {
-		d->frame = h->frame;
-		d->checked = (h->required & FEATURE_CHECKSUM) != 0;
-	} else if (h->frame < d->frame)
+	d->checked = asks_checks(s, h);
+	if (!s->sends || h->frame < d->frame)
 		d->frame = h->frame;
 	if (d->frame > d->window / 4)
 		d->frame = (uint32_t)(d->window / 4);
@@ -208,7 +220,7 @@ judge_leg_locked(struct session *s, struct admission *a, bool known)
 		return false;
 	if (!known)
 		return true;
-	if (s->rx != NULL && ((h->required & FEATURE_CHECKSUM) != 0) != s->direction.checked)
+	if (s->rx != NULL && asks_checks(s, h) != s->direction.checked)
 		return refuse(&a->refuse, REFUSE_FEATURE, "");
 	if (h->incarnation <= s->leg[h->leg]->newest)
 		return refuse(&a->refuse, REFUSE_STALE, "");

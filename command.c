@@ -42,9 +42,12 @@ enum command_state { COMMAND_NEW, COMMAND_STARTED, COMMAND_ENDED, COMMAND_GONE }
 /* [I] immutable once it is started, [c] under lock, [t] the command's own thread only. */
 struct command {
 	char *const *argv;		/* [I] */
-	bool consumer;			/* [I] */
-	int stream;			/* [I] our end of the stream's pipe; not owned */
-	int theirs;			/* [t] the other end of that pipe; owned */
+	const char *side;		/* [I] whose it is */
+	bool consumer;			/* [I] it reads the stream */
+	/* [I] our ends of its input and output, not owned; -1 = it has ours */
+	int input;
+	int output;
+	int theirs[2];			/* [t] the other ends of these pipes; owned; or -1 */
 	/* [t] its standard error, to be read; owned, -1 = at its end */
 	int errors;
 	int errors_theirs;		/* [t] to be written; owned */
@@ -71,27 +74,39 @@ struct command {
 	bool answered;			/* [t] `tell' was called for command_ask */
 };
 
+static void
+close_pipe(const int end[2])
+{
+	if (end[0] != -1)
+		close(end[0]);
+	if (end[1] != -1)
+		close(end[1]);
+}
+
 struct command *
-command_new(char *const *argv, bool consumer)
+command_new(char *const *argv, const char *side, bool source, bool consumer)
 {
 	struct command *c = calloc(1, sizeof(*c));
-	int stream[2], errors[2], error;
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errors[2], error;
 
 	if (c == NULL)
 		return NULL;
 	if (wake_init(&c->wake) == -1)
 		goto err0;
-	if (child_pipe(stream) == -1)
+	if ((consumer && child_pipe(in) == -1) || (source && child_pipe(out) == -1))
 		goto err1;
 	if (child_pipe(errors) == -1 || fcntl(errors[0], F_SETFL, O_NONBLOCK) == -1)
-		goto err2;
+		goto err1;
 	/* Now, as the stream may be complete before the command runs. */
-	if (consumer && guardian_hold(stream[1]) == -1)
-		goto err3;
+	if (consumer && guardian_hold(in[1]) == -1)
+		goto err2;
 	c->argv = argv;
+	c->side = side;
 	c->consumer = consumer;
-	c->stream = stream[consumer ? 1 : 0];
-	c->theirs = stream[consumer ? 0 : 1];
+	c->input = in[1];
+	c->output = out[0];
+	c->theirs[0] = in[0];
+	c->theirs[1] = out[1];
 	c->errors = errors[0];
 	c->errors_theirs = errors[1];
 	lock_init(&c->lock);
@@ -99,18 +114,14 @@ command_new(char *const *argv, bool consumer)
 	/* A process that ignores SIGCHLD cannot wait for its children. */
 	signal(SIGCHLD, SIG_DFL);
 	return c;
-err3:
-	error = errno;
-	close(errors[0]);
-	close(errors[1]);
-	errno = error;
 err2:
 	error = errno;
-	close(stream[0]);
-	close(stream[1]);
+	close_pipe(errors);
 	errno = error;
 err1:
 	error = errno;
+	close_pipe(in);
+	close_pipe(out);
 	wake_free(&c->wake);
 	errno = error;
 err0:
@@ -121,9 +132,15 @@ err0:
 }
 
 int
-command_stream(const struct command *c)
+command_input(const struct command *c)
 {
-	return c->stream;
+	return c->input;
+}
+
+int
+command_output(const struct command *c)
+{
+	return c->output;
 }
 
 void
@@ -256,18 +273,16 @@ signal_name(int number)
 static void
 outcome_locked(const struct command *c, char text[COMMAND_OUTCOME])
 {
-	const char *side = c->consumer ? "receiver" : "sender";
-
 	if (c->state != COMMAND_ENDED && c->state != COMMAND_GONE)
-		snprintf(text, COMMAND_OUTCOME, "the %s's command closed its input", side);
+		snprintf(text, COMMAND_OUTCOME, "the %s's command closed its input", c->side);
 	else if (c->signal != 0)
 		snprintf(text, COMMAND_OUTCOME, "the %s's command was ended by signal %d (%s)",
-		    side, c->signal, signal_name(c->signal));
+		    c->side, c->signal, signal_name(c->signal));
 	else if (c->code != 0)
-		snprintf(text, COMMAND_OUTCOME, "the %s's command exited %d", side, c->code);
+		snprintf(text, COMMAND_OUTCOME, "the %s's command exited %d", c->side, c->code);
 	else
 		snprintf(text, COMMAND_OUTCOME,
-		    "the %s's command exited 0 before the end of the stream", side);
+		    "the %s's command exited 0 before the end of the stream", c->side);
 }
 
 /* The end of it as text: whole lines if there are any, without NUL or final newline. */
@@ -327,7 +342,8 @@ run(const struct command *c)
 	    (char *)(uintptr_t)"--", c->argv[0], NULL };
 
 	const int fd[3] = {
-		c->consumer ? c->theirs : STDIN_FILENO, c->consumer ? STDOUT_FILENO : c->theirs,
+		c->theirs[0] != -1 ? c->theirs[0] : STDIN_FILENO,
+		c->theirs[1] != -1 ? c->theirs[1] : STDOUT_FILENO,
 		c->errors_theirs
 	};
 
@@ -456,7 +472,7 @@ begin(struct command *c)
 		return false;
 	pid = run(c);
 	error = errno;
-	close(c->theirs);
+	close_pipe(c->theirs);
 	close(c->errors_theirs);
 	if (pid == -1) {
 		not_started(c, error);

@@ -1,9 +1,9 @@
 /*
  * command: a program at one end of the stream: the stream is its standard input (at
- * the receiver) or its standard output (at the sender).
+ * the receiver) or its standard output (at the sender), or one of each if both ends send.
  *
- * It leads a process group of its own.  Of its standard input and output, one is the
- * stream's pipe and the other is ours.  A thread of this file passes its standard
+ * It leads a process group of its own.  Of its standard input and output, each is a
+ * stream's pipe or ours.  A thread of this file passes its standard
  * error on to ours, byte for byte, and keeps the end of it, to tell the peer if the
  * command fails.
  *
@@ -35,12 +35,18 @@ struct command;
 
 /*
  * One argument is a script for /bin/sh, several are a program and its arguments.
- * argv remains the caller's and must not change.  NULL with errno.
+ * argv remains the caller's and must not change.  `side', a constant, is whose command
+ * it is: "sender" and the like.  At least one of `source' and `consumer' is set.  NULL
+ * with errno.
  */
-struct command *command_new(char *const *argv, bool consumer);
+struct command *command_new(char *const *argv, const char *side, bool source, bool consumer);
 
-/* Our end of the stream's pipe; it belongs to the caller. */
-int command_stream(const struct command *c);
+/*
+ * Our ends of the streams' pipes, -1 if there is none: to what it reads, from what it
+ * writes.  They belong to the caller.
+ */
+int command_input(const struct command *c);
+int command_output(const struct command *c);
 
 /*
  * Called before command_start: `tell' is called in the command's own thread, with no

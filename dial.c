@@ -161,9 +161,8 @@ refused_judge(struct session *s, int status, const char *text)
 		outcome_fail_status(s, FAIL_TIMEOUT, EXIT_UNCONFIRMED,
 		    "all was delivered, but the receiver that could confirm it is gone");
 	else
-		outcome_fail(s, FAIL_PROTOCOL, s->sender ?
-		    "no path leads to the receiver of this session any more" :
-		    "no path leads to the sender of this session any more");
+		outcome_fail(s, FAIL_PROTOCOL, "no path leads to the %s of this session any more",
+		    session_peer_text(s));
 	nobody_left(s);
 }
 
@@ -289,7 +288,7 @@ dial_hello(struct session *s, struct leg *leg, struct hello *hello)
 		return false;
 	}
 	memset(hello, 0, sizeof(*hello));
-	hello->role = s->sender ? ROLE_SENDER : ROLE_RECEIVER;
+	hello->role = session_role(s);
 	memcpy(hello->session, s->id, FRAME_ID);
 	session_name(s, hello->name);
 	memcpy(hello->instance, s->instance, FRAME_ID);
@@ -313,6 +312,7 @@ dial_hello(struct session *s, struct leg *leg, struct hello *hello)
 static const char *
 welcome_judge(const struct session *s, const struct leg *leg, const struct hello *w)
 {
+	bool checked = (w->required & FEATURE_CHECKSUM) != 0;
 	uint8_t name[FRAME_NAME];
 
 	session_name(s, name);
@@ -324,11 +324,11 @@ welcome_judge(const struct session *s, const struct leg *leg, const struct hello
 		return "a WELCOME from another receiver";
 	if (w->leg != leg->number || w->incarnation != leg->incarnation)
 		return "a WELCOME to another leg";
-	if (w->role != (s->sender ? ROLE_RECEIVER : ROLE_SENDER))
-		return s->sender ? "a WELCOME from a sender" : "a WELCOME from a receiver";
-	/* The sender decides, once, whether there are checks. */
-	if ((s->sender || s->bound) &&
-	    ((w->required & FEATURE_CHECKSUM) != 0) != s->direction.checked)
+	if (w->role != session_peer_role(s))
+		return "a WELCOME from another role";
+	/* The sender decides, once, whether there are checks; if both send, either. */
+	if (checked != s->direction.checked &&
+	    (s->bound || !s->receives || (s->sends && s->direction.checked)))
 		return "a WELCOME with other features";
 	if (!s->bound && w->delivered != 0)
 		return "says that it delivered what was never sent";
@@ -360,8 +360,9 @@ dial_welcome(struct session *s, struct leg *leg, const struct hello *w)
 	if (first && s->command != NULL)
 		command_start(s->command);
 	if (first)
-		log_line(LOG_RUN, s->sender ? "the receiver at %s takes the stream" :
-		    "the sender at %s has the stream", leg->name);
+		log_line(LOG_RUN, !s->receives ? "the receiver at %s takes the stream" :
+		    !s->sends ? "the sender at %s has the stream" :
+		    "the listener at %s has the other end", leg->name);
 	return why;
 }
 

@@ -187,7 +187,7 @@ hello_encode(const struct hello *hello, uint8_t out[FRAME_GREETING])
 static const char *
 hello_judge(const struct hello *hello)
 {
-	if (hello->role != ROLE_SENDER && hello->role != ROLE_RECEIVER)
+	if (hello->role < ROLE_SENDER || hello->role > ROLE_BOTH)
 		return "unknown role";
 	if (hello->leg >= FRAME_LEGS)
 		return "leg number out of range";
@@ -573,7 +573,7 @@ refusal_text(enum refusal reason)
 	static const char *const text[] = {
 		"no reason", "the checkphrase differs", "another version of the protocol",
 		"busy with another session", "not the receiver of this session",
-		"a feature that is required is not known", "both ends have the same role",
+		"a feature that is required is not known", "the roles of the two ends do not fit",
 		"a newer incarnation of this leg is in place", "the key differs",
 		"the name of the transfer differs"
 	};

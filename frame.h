@@ -12,7 +12,7 @@
  *	bytes	HELLO (the caller's) and WELCOME (the listener's answer)
  *	0-3	magic: "VMhe" for HELLO, "VMwe" for WELCOME
  *	4	version, 2
- *	5	role of the speaker: 1 sends the stream, 2 receives it
+ *	5	role of the speaker: 1 sends a stream, 2 receives one, 3 both
  *	6-7	length of this greeting, 128; of a HELLO with a key 172
  *	8-23	session id, chosen at random by the caller
  *	24-39	name: without a key the first 16 bytes of the SHA-256 of the
@@ -29,10 +29,10 @@
  *	88-91	heartbeat, milliseconds
  *	92-99	timeout, milliseconds, 0 = never
  *	100-107	linger, milliseconds
- *	108-115	delivered: how far the receiver has written the stream; from the
- *		sender 0
+ *	108-115	delivered: how far the receiver has written the stream; from who
+ *		only sends 0
  *	116-123	stream bytes that the receiver has from the leg's previous
- *		incarnation; from the sender 0
+ *		incarnation; from who only sends 0
  *	124-127	CRC-32C of bytes 0-123
  *
  *	bytes	REFUSE (the listener's other answer)
@@ -124,7 +124,8 @@
  *
  *	BYE, LEAVE and CONFIRM have no payload.  With LEAVE the sender says that it has
  *	nothing in flight on this leg and sends no more on it: the leg is closed on
- *	purpose, not lost.  With LEAVE the receiver asks the sender for that.  CONFIRM
+ *	purpose, not lost.  With LEAVE the receiver asks the sender for that.  Where
+ *	both ends send, each says so, and then the leg is closed.  CONFIRM
  *	is the caller's first frame, only with a key: see handshake.h.
  *
  *	Payloads other than DATA's always have a check.
@@ -186,7 +187,7 @@ enum frame_type {
 #define FEATURE_AES		0x00000002u	/* known: this machine has AES instructions */
 #define FEATURES_KNOWN		FEATURE_CHECKSUM	/* those that may be required */
 
-enum role { ROLE_SENDER = 1, ROLE_RECEIVER = 2 };
+enum role { ROLE_SENDER = 1, ROLE_RECEIVER = 2, ROLE_BOTH = 3 };
 
 /* Why a greeting was refused. */
 enum refusal {
@@ -195,7 +196,7 @@ enum refusal {
 	REFUSE_BUSY = 3,	/* another session has this receiver */
 	REFUSE_RECEIVER = 4,	/* not the receiver of this session */
 	REFUSE_FEATURE = 5,	/* a required feature is not known */
-	REFUSE_ROLE = 6,	/* both want to send, or both to receive */
+	REFUSE_ROLE = 6,	/* the roles do not fit: 1 needs 2, 3 needs 3 */
 	REFUSE_STALE = 7,	/* an older incarnation than the leg in place */
 	REFUSE_KEY = 8,		/* another key, or only one side has one */
 	REFUSE_NAME = 9		/* another name of the transfer */

@@ -311,11 +311,14 @@ leg_down(struct session *s, struct leg *leg, const char *why)
 void
 leg_wanted(struct session *s, const struct leg *leg, unsigned legs)
 {
+	unsigned *number;
+
 	if (legs == 0 || !s->caller || leg->piped)
 		return;
 	session_lock(s);
-	if (s->paths.path[leg->path].wanted != legs) {
-		s->paths.path[leg->path].wanted = legs;
+	number = s->sends ? &s->paths.path[leg->path].asked : &s->paths.path[leg->path].wanted;
+	if (*number != legs) {
+		*number = legs;
 		legs_nudge_locked(s);
 	}
 	session_unlock(s);

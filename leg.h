@@ -113,6 +113,8 @@ struct leg {
 	bool brought;			/* [t] or its previous incarnation did */
 	bool early;			/* [t] it came up before the caller's CONFIRM */
 	bool leaving;			/* [t] LEAVE was sent or received: it closes on purpose */
+	bool left;			/* [t] LEAVE was received */
+	bool parting;			/* [t] LEAVE was sent with nothing in flight */
 	enum leg_end end;		/* [t] how its connection ended */
 	uint64_t drain_ns;		/* [t] when draining ends */
 	uint64_t control_ns;		/* [t] when the second began in which came */

@@ -225,7 +225,7 @@ welcome(struct room *room, struct caller *c, const struct hello *hello, uint64_t
 	 * An old HELLO cannot come this way: the key is new, and came this way, too.  So a
 	 * sender begins at once; its first bytes go with ANSWER.
 	 */
-	c->early = c->piped && room->session->sender;
+	c->early = c->piped && room->session->sends;
 	if (c->early)
 		admit(room, c, now);
 }

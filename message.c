@@ -51,8 +51,8 @@ message_outcome(struct leg *leg, unsigned pending)
 
 	/* The session set these before the bits, and never changes them. */
 	if ((pending & PENDING_DONE) != 0) {
-		done.total = leg->session->direction.total;
-		done.waited_ms = rx_waited_ms(leg->rx, leg->session->outcome_ns);
+		done.total = leg->session->came;
+		done.waited_ms = rx_waited_ms(leg->rx, leg->session->taken_ns);
 		outflow_control(leg, FRAME_DONE, 0, 0, payload,
 		    done_encode(&done, payload));
 	}
@@ -103,7 +103,8 @@ take_heartbeat(struct leg *leg, const struct frame *frame, const uint8_t *payloa
 		leg_wanted(leg->session, leg, h.legs);
 	}
 	/* While nothing is due, that the peer is there is all that can be expected of it. */
-	if (leg->rx != NULL ? !rx_owed(leg->rx, h.next) : tx_settled(leg->tx))
+	if ((leg->rx == NULL || !rx_owed(leg->rx, h.next)) &&
+	    (leg->tx == NULL || tx_settled(leg->tx)))
 		session_progress(leg->session);
 	return NULL;
 }
@@ -196,7 +197,7 @@ message_take(struct leg *leg, const struct frame *frame, const uint8_t *payload)
 	case FRAME_LEAVE:
 		if (leg->tx != NULL && !leg->leaving)
 			message_leave(leg);
-		leg->leaving = true;
+		leg->leaving = leg->left = true;
 		return NULL;
 	}
 	return why;

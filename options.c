@@ -25,13 +25,18 @@
 #define RX_LISTENS	2u
 #define TX_LISTENS	4u
 #define RX_CALLS	8u
-#define TX		(TX_CALLS | TX_LISTENS)
-#define RX		(RX_LISTENS | RX_CALLS)
-#define CALLS		(TX_CALLS | RX_CALLS)
-#define LISTENS		(RX_LISTENS | TX_LISTENS)
-#define BOTH		(TX | RX)
 #define SSH		16u	/* the side that starts the other one through ssh */
 #define SERVE		32u	/* what ssh starts */
+#define DUPLEX_CALLS	64u
+#define DUPLEX_LISTENS	128u
+#define TX		(TX_CALLS | TX_LISTENS)
+#define RX		(RX_LISTENS | RX_CALLS)
+#define DUPLEX		(DUPLEX_CALLS | DUPLEX_LISTENS)
+#define SENDS		(TX | DUPLEX)
+#define RECEIVES	(RX | DUPLEX)
+#define CALLS		(TX_CALLS | RX_CALLS | DUPLEX_CALLS)
+#define LISTENS		(RX_LISTENS | TX_LISTENS | DUPLEX_LISTENS)
+#define ALL		(TX | RX | DUPLEX)
 
 #define LOOPBACK	"127.0.0.1"
 #define REMOTE_WAIT_MIN	60	/* seconds that a remote side waits at least */
@@ -67,6 +72,7 @@ struct word {
 	const char *old;	/* its old name; accepted, but not documented */
 	const char *also;	/* another spelling */
 	const char *arguments;	/* one name for each, "" = none */
+	const char *shown;	/* in the usage text instead; or NULL */
 	unsigned who;		/* for whom, see above */
 	bool repeats;		/* may be given more than once */
 	bool rest;		/* everything after it is its argument; but not with ssh */
@@ -76,7 +82,7 @@ struct word {
 	const char *range;	/* for numbers, LOWEST-HIGHEST: limits, too */
 	const char *initial;	/* the default, a legal argument */
 	const char *otherwise;	/* or a text that says what holds without the word */
-	const char *help;
+	const char *help;	/* NULL: another row has it */
 };
 
 /* A word that differs between the two sides has a row for each. */
@@ -98,6 +104,15 @@ static const struct word words[] = {
 	  .kind = KIND_PATH, .range = "1-65535",
 	  .help = "receive what the sender at this name or address offers and "
 	    "write it to standard output; may be given up to 64 times, as tx" },
+
+	/* With one argument, a port, it listens: the second row. */
+	{ .word = "duplex", .arguments = "HOST PORT", .shown = "[HOST] PORT",
+	  .who = DUPLEX_CALLS, .repeats = true, .kind = KIND_PATH, .range = "1-65535",
+	  .help = "both at once: send standard input to the duplex at this name or "
+	    "address, and write what it sends to standard output; may be given up to "
+	    "64 times, as tx; without HOST, listen on this port, as rx" },
+	{ .word = "duplex", .arguments = "PORT", .who = DUPLEX_LISTENS,
+	  .kind = KIND_PORT, .range = "0-65535" },
 
 	{ .word = "ssh", .arguments = "[USER@]HOST", .who = SSH, .kind = KIND_LOGIN,
 	  .help = "start the other side on that host through ssh: with exec COMMAND, "
@@ -153,14 +168,14 @@ static const struct word words[] = {
 	  .initial = "0",
 	  .help = "give up after this long without a caller; 0 = never" },
 
-	{ .word = "checksum", .also = "checksums", .arguments = "", .who = TX,
+	{ .word = "checksum", .also = "checksums", .arguments = "", .who = SENDS,
 	  .kind = KIND_FLAG, FIELD(checksum), .otherwise = "off",
 	  .help = "check each frame with CRC-32C and the stream with a digest" },
-	{ .word = "frame", .arguments = "SIZE", .who = TX,
+	{ .word = "frame", .arguments = "SIZE", .who = SENDS,
 	  .kind = KIND_SIZE, FIELD(frame_bytes), .range = "4K-1M",
 	  .otherwise = "chosen by the program",
 	  .help = "largest payload of a frame, at most a quarter of the window" },
-	{ .word = "congestion", .arguments = "NAME", .who = TX,
+	{ .word = "congestion", .arguments = "NAME", .who = SENDS,
 	  .kind = KIND_TEXT, FIELD(congestion), .initial = "auto",
 	  .help = "TCP congestion control of the legs; auto: the system's default, "
 	    "or bbr where loss limits a path; system: the system's default" },
@@ -170,74 +185,74 @@ static const struct word words[] = {
 	  .help = "the rest of the line: send what this command writes, and "
 	    "succeed only if it does; run by the shell if it is one argument" },
 
-	{ .word = "exec", .arguments = "COMMAND ...", .who = RX, .rest = true,
+	{ .word = "exec", .arguments = "COMMAND ...", .who = RECEIVES, .rest = true,
 	  .kind = KIND_COMMAND, .otherwise = "standard output is written to",
 	  .help = "the rest of the line: the stream is the input of this "
 	    "command, and the transfer succeeds only if it does; run by the shell "
 	    "if it is one argument" },
 
-	{ .word = "checkphrase", .arguments = "WORD", .who = BOTH,
+	{ .word = "checkphrase", .arguments = "WORD", .who = ALL,
 	  .kind = KIND_PHRASE, .range = "exactly 4", .initial = OPTIONS_PHRASE,
 	  .help = "characters that both sides must share: a guard against the "
 	    "wrong receiver, not a secret" },
-	{ .word = "name", .arguments = "TEXT", .who = BOTH,
+	{ .word = "name", .arguments = "TEXT", .who = ALL,
 	  .kind = KIND_LINE, FIELD(name), .otherwise = "none",
 	  .help = "which transfer this is, up to 255 bytes, for both sides alike: part "
 	    "of the key if there is one" },
-	{ .word = "key", .arguments = "FILE", .who = BOTH,
+	{ .word = "key", .arguments = "FILE", .who = ALL,
 	  .kind = KIND_FILE, FIELD(key), .otherwise = "none",
 	  .help = "encrypt and authenticate everything with what is in this file, "
 	    "32 bytes or more, which both sides have" },
-	{ .word = "window", .arguments = "SIZE", .who = BOTH,
+	{ .word = "window", .arguments = "SIZE", .who = ALL,
 	  .kind = KIND_SIZE, FIELD(window_bytes), .range = "1M-64G",
 	  .otherwise = "an eighth of the memory",
 	  .help = "most bytes unconfirmed or out of order; the smaller of both "
 	    "sides' values holds" },
-	{ .word = "timeout", .arguments = "SECONDS", .who = BOTH,
+	{ .word = "timeout", .arguments = "SECONDS", .who = ALL,
 	  .kind = KIND_SECONDS, FIELD(timeout_ms), .range = "0-31536000",
 	  .initial = "604800",
 	  .help = "in a session, give up after this long without progress; "
 	    "0 = never; the smaller of both sides' values holds" },
-	{ .word = "linger", .arguments = "SECONDS", .who = BOTH,
+	{ .word = "linger", .arguments = "SECONDS", .who = ALL,
 	  .kind = KIND_SECONDS, FIELD(linger_ms), .range = "0-31536000",
 	  .initial = "300",
 	  .help = "how long to wait for a peer that closed all connections, and to "
 	    "keep the outcome for it; at most timeout; the smaller of both sides' "
 	    "values holds" },
-	{ .word = "heartbeat", .arguments = "SECONDS", .who = BOTH,
+	{ .word = "heartbeat", .arguments = "SECONDS", .who = ALL,
 	  .kind = KIND_SECONDS, FIELD(heartbeat_ms), .range = "3-300",
 	  .initial = "5",
 	  .help = "a leg without progress for this long is dead" },
-	{ .word = "verbose", .arguments = "N", .who = BOTH,
+	{ .word = "verbose", .arguments = "N", .who = ALL,
 	  .kind = KIND_COUNT, FIELD(verbose), .range = "0-20", .initial = "1",
 	  .help = "what to print on standard error: 0 errors, 1 losses, 2 start "
 	    "and end, 3-9 decisions, 10-20 frames" },
-	{ .word = "progress", .arguments = "", .who = BOTH,
+	{ .word = "progress", .arguments = "", .who = ALL,
 	  .local = true,
 	  .kind = KIND_FLAG, FIELD(progress),
 	  .otherwise = "where standard error is a terminal",
 	  .help = "show a line with bytes, rate and time, rewritten each second" },
-	{ .word = "quiet", .arguments = "", .who = BOTH,
+	{ .word = "quiet", .arguments = "", .who = ALL,
 	  .local = true,
 	  .kind = KIND_FLAG, FIELD(quiet), .otherwise = "off",
 	  .help = "no progress and no summary because of a terminal" },
-	{ .word = "size", .arguments = "BYTES", .who = BOTH,
+	{ .word = "size", .arguments = "BYTES", .who = ALL,
 	  .local = true,
 	  .kind = KIND_SIZE, FIELD(size_bytes), .range = "0-8388607T",
 	  .otherwise = "unknown",
 	  .help = "the length of the stream, so that progress can show the "
 	    "percentage and the time left" },
-	{ .word = "report", .arguments = "FILE", .who = BOTH,
+	{ .word = "report", .arguments = "FILE", .who = ALL,
 	  .local = true,
 	  .kind = KIND_FILE, FIELD(report), .otherwise = "off",
 	  .help = "write statistics to this file, one JSON object in each line; "
 	    "- = standard error" },
-	{ .word = "interval", .arguments = "SECONDS", .who = BOTH,
+	{ .word = "interval", .arguments = "SECONDS", .who = ALL,
 	  .local = true,
 	  .kind = KIND_SECONDS, FIELD(interval_ms), .range = "1-86400",
 	  .initial = "1",
 	  .help = "how often the report gets a line of statistics" },
-	{ .word = "chaos", .arguments = "WHAT", .who = BOTH,
+	{ .word = "chaos", .arguments = "WHAT", .who = ALL,
 	  .local = true,
 	  .kind = KIND_TEXT, FIELD(chaos), .otherwise = "off",
 	  .help = "inject faults, for tests: N or N:KIND[,KIND...][:SEED], one "
@@ -295,7 +310,16 @@ side_of(unsigned who)
 	    who == TX_CALLS ? "tx" : who == RX_LISTENS ? "rx" :
 	    who == TX_LISTENS ? "offer" : who == RX_CALLS ? "fetch" :
 	    who == TX ? "tx and offer" : who == RX ? "rx and fetch" :
-	    who == CALLS ? "tx and fetch" : "rx and offer";
+	    (who & DUPLEX) == who ? "duplex" :
+	    who == SENDS ? "tx, offer and duplex" : who == RECEIVES ? "rx, fetch and duplex" :
+	    who == CALLS ? "tx, fetch and duplex" : "rx, offer and duplex";
+}
+
+/* A port, or a range of them, rather than a host. */
+static bool
+is_port(const char *text)
+{
+	return text[0] != '\0' && text[strspn(text, "0123456789-")] == '\0';
 }
 
 /* How many of the `left' arguments a word takes, or how many it needs if that is more. */
@@ -600,9 +624,8 @@ take_from(struct parse *p, const struct word *w, char *const *arguments)
 	path = &p->o->paths[p->o->npaths - 1];
 	if (path->from[0] != '\0')
 		return fail(p, "from " QUOTED " is the second for %s %.80s %s; "
-		    "legal: one for each %s", arguments[0],
-		    p->o->mode == OPTIONS_TX ? "tx" : "fetch", path->host,
-		    path->port, p->o->mode == OPTIONS_TX ? "tx" : "fetch");
+		    "legal: one for each %s", arguments[0], side_of(p->who), path->host,
+		    path->port, side_of(p->who));
 	return copy_host(p, w->word, arguments[0], path->from);
 }
 
@@ -802,7 +825,7 @@ survey(struct parse *p, int argc, char *const argv[])
 		return 0;
 	}
 	for (int i = 1; i < argc; i++) {
-		const struct word *w = find_word(argv[i], p->who != 0 ? p->who : BOTH);
+		const struct word *w = find_word(argv[i], p->who != 0 ? p->who : ALL);
 		int left = argc - i - 1, needed;
 
 		if (asks(p, argv[i]))
@@ -810,6 +833,8 @@ survey(struct parse *p, int argc, char *const argv[])
 		if (w == NULL)
 			return fail(p, QUOTED " is not a word of the command "
 			    "line; legal: see --help", argv[i]);
+		if (p->who == 0 && w->who == DUPLEX_CALLS && left > 0 && is_port(argv[i + 1]))
+			w = find_word(argv[i], DUPLEX_LISTENS);
 		if (w->who == SERVE)
 			return survey_serve(p, argc, argv);
 		needed = count_arguments(p, w, left);
@@ -828,7 +853,8 @@ survey(struct parse *p, int argc, char *const argv[])
 	if ((p->who & SSH) != 0 && !p->execs && !p->sources)
 		return fail(p, "ssh needs to know what to do there; legal: "
 		    "exec COMMAND or source COMMAND, or both");
-	p->o->mode = (p->who & TX) != 0 ? OPTIONS_TX : OPTIONS_RX;
+	p->o->mode = (p->who & TX) != 0 ? OPTIONS_TX :
+	    (p->who & RX) != 0 ? OPTIONS_RX : OPTIONS_DUPLEX;
 	p->o->calls = (p->who & CALLS) != 0;
 	return 0;
 }
@@ -987,12 +1013,12 @@ given_for_us(const struct parse *p, const struct word *w)
 static int
 take_together(struct parse *p)
 {
-	const struct word *frame = find_word("frame", TX);
+	const struct word *frame = find_word("frame", SENDS);
 	struct options *o = p->o;
 
 	o->frame_given = given_for_us(p, frame);
-	o->window_given = given_for_us(p, find_word("window", BOTH));
-	o->size_given = given_for_us(p, find_word("size", BOTH));
+	o->window_given = given_for_us(p, find_word("window", ALL));
+	o->size_given = given_for_us(p, find_word("size", ALL));
 	if (p->remote != 0 && o->key[0] != '\0')
 		return fail(p, "\"key\" is of no use with ssh, which makes one for each "
 		    "session; legal: without it");
@@ -1002,12 +1028,12 @@ take_together(struct parse *p)
 	if (o->tunnel && o->npaths > 0)
 		return fail(p, "\"tunnel\" and \"path\" exclude each other; "
 		    "legal: one of them");
-	if (p->given[find_word("interval", BOTH) - words] &&
+	if (p->given[find_word("interval", ALL) - words] &&
 	    o->report[0] == '\0')
 		return fail(p, "\"interval\" is of no use without a report; "
 		    "legal: together with report FILE");
 	if (o->timeout_ms != 0 && o->linger_ms > o->timeout_ms) {
-		if (p->given[find_word("linger", BOTH) - words])
+		if (p->given[find_word("linger", ALL) - words])
 			return fail(p, "linger \"%" PRIu64 "\" is more than timeout; legal: "
 			    "at most %" PRIu64, o->linger_ms / 1000, o->timeout_ms / 1000);
 		o->linger_ms = o->timeout_ms;
@@ -1031,7 +1057,7 @@ parse(struct parse *p, int argc, char *const argv[])
 	memset(o, 0, sizeof(*o));
 	if (survey(p, argc, argv) == -1)
 		return -1;
-	if (o->mode != OPTIONS_TX && o->mode != OPTIONS_RX)
+	if (o->mode != OPTIONS_TX && o->mode != OPTIONS_RX && o->mode != OPTIONS_DUPLEX)
 		return 0;
 	take_defaults(p);
 	if (take_words(p, argc, argv) == -1 || take_together(p) == -1)
@@ -1098,13 +1124,14 @@ static void
 print_word(FILE *f, const struct word *w)
 {
 	const char *range = w->range, *standard = w->initial;
+	const char *arguments = w->shown != NULL ? w->shown : w->arguments;
 	int width;
 
 	if (standard == NULL)
 		standard = w->otherwise;
 	width = fprintf(f, "  %s%s%s%s%s", w->word,
 	    w->also != NULL ? ", " : "", w->also != NULL ? w->also : "",
-	    w->arguments[0] != '\0' ? " " : "", w->arguments);
+	    arguments[0] != '\0' ? " " : "", arguments);
 	if (width > NAME_WIDTH - 2) {
 		(void)fputc('\n', f);
 		width = 0;
@@ -1133,7 +1160,8 @@ print_roles(FILE *f)
 	print_words(f, TX_CALLS, "What to do");
 	for (size_t i = 0; i < NWORDS; i++)
 		if (words[i].who == RX_LISTENS || words[i].who == TX_LISTENS ||
-		    words[i].who == RX_CALLS || words[i].kind == KIND_LOGIN ||
+		    words[i].who == RX_CALLS || words[i].who == DUPLEX_CALLS ||
+		    words[i].kind == KIND_LOGIN ||
 		    words[i].who == SERVE)
 			print_word(f, &words[i]);
 }
@@ -1151,17 +1179,21 @@ options_usage(FILE *f)
 	    "       viamillipede offer PORT [WORD ...] [source COMMAND ...]\n"
 	    "       viamillipede fetch HOST PORT [from ADDRESS] [fetch ...] "
 	    "[WORD ...]\n                    [exec COMMAND ...]\n"
+	    "       viamillipede duplex HOST PORT [from ADDRESS] [duplex ...] "
+	    "[WORD ...]\n                    [exec COMMAND ...]\n"
+	    "       viamillipede duplex PORT [WORD ...] [exec COMMAND ...]\n"
 	    "       viamillipede key\n"
 	    "       viamillipede -h | --help | -V | --version\n\n"
 	    "One pipe over many TCP connections. Words come in any order; "
 	    "sizes take\nK, M, G, T (binary).\n", f);
 	print_roles(f);
 	print_words(f, SSH, "With ssh");
-	print_words(f, CALLS, "Who calls (tx, fetch)");
-	print_words(f, LISTENS, "Who listens (rx, offer)");
-	print_words(f, TX, "Who sends (tx, offer)");
-	print_words(f, RX, "Who receives (rx, fetch)");
-	print_words(f, BOTH, "All");
+	print_words(f, CALLS, "Who calls (tx, fetch, duplex)");
+	print_words(f, LISTENS, "Who listens (rx, offer, duplex)");
+	print_words(f, SENDS, "Who sends (tx, offer, duplex)");
+	print_words(f, TX, "Who only sends (tx, offer)");
+	print_words(f, RECEIVES, "Who receives (rx, fetch, duplex)");
+	print_words(f, ALL, "All");
 	(void)fputs("\nExit status:\n", f);
 	for (size_t i = 0; i < NSTATUSES; i++)
 		(void)fprintf(f, "  %zu  %s\n", i, statuses[i]);

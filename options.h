@@ -47,13 +47,14 @@ enum exit_status {
 enum options_mode {
 	OPTIONS_TX,		/* sends: tx, offer */
 	OPTIONS_RX,		/* receives: rx, fetch */
+	OPTIONS_DUPLEX,		/* both */
 	OPTIONS_SERVE,		/* nothing else is meaningful but command: the filter */
 	OPTIONS_KEY,		/* prints a key; nothing else in the struct is meaningful */
 	OPTIONS_HELP,		/* likewise */
 	OPTIONS_VERSION		/* likewise */
 };
 
-/* One `HOST PORT [from ADDRESS]` of tx or fetch, in the order of the command line. */
+/* One `HOST PORT [from ADDRESS]` of tx, fetch or duplex, in the order of the command line. */
 struct options_path {
 	char host[OPTIONS_TEXT_SIZE];	/* name or address, without brackets */
 	char port[6];			/* decimal, 1 to 65535 */

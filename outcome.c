@@ -27,7 +27,7 @@
 static void
 keep_locked(struct session *s)
 {
-	bool unmet = s->sender && s->caller && (s->fail.reason == FAIL_SOURCE ||
+	bool unmet = s->sends && s->caller && (s->fail.reason == FAIL_SOURCE ||
 	    s->fail.reason == FAIL_RESOURCE || s->fail.reason == FAIL_COMMAND);
 
 	/* A listener that waits for the first call should learn that none will come. */
@@ -182,17 +182,41 @@ half_ended(void *cookie)
 	session_finished(cookie);
 }
 
+/*
+ * One way of the stream is complete: the outcome, if the other is, too, or if there is
+ * none.  An end that sends tells a peer that does so, too, that it may go.
+ */
+static void
+done_locked(struct session *s)
+{
+	if ((s->receives && s->taken_ns == 0) || (s->sends && !s->confirmed) ||
+	    !outcome_locked(s, OUTCOME_DONE, EXIT_DELIVERED))
+		return;
+	if (s->receives) {
+		if (s->sends)
+			legs_say_locked(s, PENDING_BYE);
+		keep_locked(s);
+	} else {
+		legs_say_locked(s, PENDING_BYE | PENDING_DRAIN);
+		session_close_locked(s, FAREWELL_NS);
+	}
+}
+
 static void
 half_done(void *cookie, uint64_t total, uint64_t digest)
 {
 	struct session *s = cookie;
 
 	session_lock(s);
-	if (outcome_locked(s, OUTCOME_DONE, EXIT_DELIVERED)) {
-		s->direction.total = total;
-		s->direction.digest = digest;
+	if (s->direction.outcome == OUTCOME_NONE) {
+		s->came = total;
+		s->taken_ns = clock_now_ns();
+		if (!s->sends) {
+			s->direction.total = total;
+			s->direction.digest = digest;
+		}
 		legs_say_locked(s, PENDING_DONE);
-		keep_locked(s);
+		done_locked(s);
 	}
 	session_unlock(s);
 	if (s->options->served)
@@ -231,10 +255,10 @@ outcome_peer_done(struct session *s, const struct done *done)
 	}
 	tx_done(s->tx, done);
 	session_lock(s);
-	if (outcome_locked(s, OUTCOME_DONE, EXIT_DELIVERED)) {
+	if (s->direction.outcome == OUTCOME_NONE) {
 		s->direction.total = done->total;
-		legs_say_locked(s, PENDING_BYE | PENDING_DRAIN);
-		session_close_locked(s, FAREWELL_NS);
+		s->confirmed = true;
+		done_locked(s);
 	}
 	session_unlock(s);
 }
@@ -264,7 +288,7 @@ tell_last_words(const char *side, const char *text)
 static void
 tell_peer_fail(struct session *s, const struct fail *fail)
 {
-	const char *side = s->sender ? "receiver" : "sender", *text = fail->text;
+	const char *side = session_peer_text(s), *text = fail->text;
 	int first = (int)strcspn(text, "\n");
 	int level = fail_level(s);
 	char ours[64];

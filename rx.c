@@ -83,6 +83,7 @@ struct rx {
 	int fd;				/* [I] the consumer; owned, closed by the writer */
 	bool pipe;			/* [I] the consumer is a pipe */
 	bool socket;			/* [I] or a socket */
+	bool shuts;			/* [I] its end is a shutdown of writing */
 	struct lock lock;
 	/*
 	 * The writer waits until reassembly_writable, or reassembly_complete, or stopped.
@@ -1178,6 +1179,8 @@ close_output(struct rx *rx)
 	lock_release(&rx->lock);
 	if (rx->command != NULL)
 		command_whole(rx->command);
+	if (rx->shuts)
+		shutdown(rx->fd, SHUT_WR);
 	if (close(rx->fd) == 0 || errno == EINTR)
 		return true;
 	half_fail_errno(&rx->owner, FAIL_OUTPUT, "cannot close standard output", errno);
@@ -1345,6 +1348,12 @@ writer(void *argument)
 	if (put)
 		finish(rx);
 	return NULL;
+}
+
+void
+rx_shuts(struct rx *rx)
+{
+	rx->shuts = true;
 }
 
 int

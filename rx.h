@@ -40,6 +40,8 @@ struct rx;
  * if there is none.  Enlarges it if it is a pipe.  NULL with errno.
  */
 struct rx *rx_new(const struct half_owner *owner, struct command *command, int fd);
+/* Before rx_start: fd is also read from, so its end is a shutdown. */
+void rx_shuts(struct rx *rx);
 /* Starts the writer; 0, or an errno. */
 int rx_start(struct rx *rx);
 

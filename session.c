@@ -95,7 +95,8 @@ session_init(struct session *s, const struct options *options)
 {
 	memset(s, 0, sizeof(*s));
 	s->options = options;
-	s->sender = options->mode == OPTIONS_TX;
+	s->sends = options->mode != OPTIONS_RX;
+	s->receives = options->mode != OPTIONS_TX;
 	s->caller = options->calls;
 	s->greeter = -1;
 	s->greeter_max_ns = SECOND;
@@ -229,6 +230,30 @@ session_name(const struct session *s, uint8_t name[FRAME_NAME])
 	memcpy(name, hash, FRAME_NAME);
 }
 
+enum role
+session_role(const struct session *s)
+{
+	return s->sends && s->receives ? ROLE_BOTH : s->sends ? ROLE_SENDER : ROLE_RECEIVER;
+}
+
+enum role
+session_peer_role(const struct session *s)
+{
+	return s->sends && s->receives ? ROLE_BOTH : s->sends ? ROLE_RECEIVER : ROLE_SENDER;
+}
+
+const char *
+session_text(const struct session *s)
+{
+	return !s->receives ? "sender" : !s->sends ? "receiver" : s->caller ? "caller" : "listener";
+}
+
+const char *
+session_peer_text(const struct session *s)
+{
+	return !s->receives ? "receiver" : !s->sends ? "sender" : s->caller ? "listener" : "caller";
+}
+
 uint32_t
 session_features(const struct direction *d)
 {
@@ -257,7 +282,7 @@ session_agree_locked(struct session *s, const struct hello *theirs)
 {
 	agree_patience_locked(s, theirs);
 	if (s->tx != NULL)
-		tx_agree(s->tx, s->direction.window, s->direction.frame);
+		tx_agree(s->tx, s->direction.window, s->direction.frame, s->direction.checked);
 	if (s->rx != NULL)
 		rx_agree(s->rx, s->direction.window, s->direction.frame, s->direction.checked);
 	session_progress(s);
@@ -273,7 +298,7 @@ session_welcome_locked(const struct session *s, const struct direction *d,
 		rx_greeting(s->rx, h->leg, w);
 	w->welcome = true;
 	session_name(s, w->name);
-	w->role = s->sender ? ROLE_SENDER : ROLE_RECEIVER;
+	w->role = session_role(s);
 	memcpy(w->instance, s->instance, FRAME_ID);
 	w->required = session_features(d);
 	w->known = handshake_known();

@@ -13,7 +13,10 @@
  * table of the states.
  *
  * The outcome is decided once and never changes: done, or failed with a reason.
- * The sender learns "done" only from the receiver.
+ * The sender learns "done" only from the receiver.  Where both ends send (duplex) each
+ * is both: an end is done when its consumer has all that came, which it tells the peer
+ * with DONE, and when the peer's DONE has come.  Its BYE says that, so no end goes
+ * before the other has what it waits for, and a BYE follows a DONE on the same leg.
  *
  * How long a session waits for an absent peer depends on the cause.  Silence (a leg
  * that died of it, a dial without an answer) means that the network is down: the
@@ -52,12 +55,13 @@ struct tx;
 /* [I] immutable after start, [s] under lock, [a] atomic. */
 struct session {
 	const struct options *options;	/* [I] */
-	bool sender;			/* [I] */
+	bool sends;			/* [I] this end sends a stream */
+	bool receives;			/* [I] this end receives one */
 	bool caller;			/* [I] this end dials, the other listens */
 	struct chaos_spec chaos;	/* [I] */
 	struct key key;			/* see key.h */
-	struct tx *tx;			/* [I] the sender's half */
-	struct rx *rx;			/* [I] the receiver's half */
+	struct tx *tx;			/* [I] the half that sends, or NULL */
+	struct rx *rx;			/* [I] the half that receives, or NULL */
 	struct ssh *ssh;		/* [I] that connects the two sides, or NULL */
 	struct command *command;	/* [I] at this end of the stream, or NULL */
 	unsigned legs;			/* [I] numbers below this are in use */
@@ -102,6 +106,9 @@ struct session {
 	unsigned outages;		/* [s] times without any leg that are over */
 	uint64_t contact_ns;		/* [s] when the first leg came up; 0 = none has yet */
 	uint64_t outcome_ns;		/* [s] when the outcome was decided; 0 = it is not */
+	bool confirmed;			/* [s] the peer has all that this end sends */
+	uint64_t taken_ns;		/* [s] when the consumer had all that came; 0 = not yet */
+	uint64_t came;			/* [s] set before PENDING_DONE in `pending', then [I] */
 	struct events events;		/* of legs, for the report */
 	atomic_ullong progress_ns;	/* [a] last progress, or when none was due */
 	unsigned pending;		/* [s] what every leg has to send, PENDING_ bits */
@@ -150,6 +157,13 @@ void session_lock(struct session *s);
 void session_unlock(struct session *s);
 
 /* The agreement */
+
+/* What this end does, and what its peer must do. */
+enum role session_role(const struct session *s);
+enum role session_peer_role(const struct session *s);
+/* For messages, in one word: "sender"; where both ends send, "caller". */
+const char *session_text(const struct session *s);
+const char *session_peer_text(const struct session *s);
 
 /* What a greeting says of the name of the transfer. */
 void session_name(const struct session *s, uint8_t name[FRAME_NAME]);

@@ -63,7 +63,7 @@ enum account {
 	ACCOUNT_OPEN,		/* the sender and the receiver need each other */
 	ACCOUNT_WORKING,	/* the receiver says that its consumer has not taken it all */
 	ACCOUNT_DELIVERED,	/* the sender knows that all was delivered, but no more */
-	ACCOUNT_WHOLE		/* the receiver has the whole stream: it needs no peer */
+	ACCOUNT_WHOLE		/* this end has all that came, and needs no peer */
 };
 
 static enum account
@@ -72,10 +72,18 @@ account(struct session *s)
 	struct rx_state in;
 	struct tx_state out;
 
+	bool confirmed;
+
 	if (s->rx != NULL) {
 		rx_state(s->rx, &in);
-		return in.complete ? ACCOUNT_WHOLE : ACCOUNT_OPEN;
+		if (!in.complete)
+			return ACCOUNT_OPEN;
 	}
+	session_lock(s);
+	confirmed = s->confirmed;
+	session_unlock(s);
+	if (s->tx == NULL || confirmed)
+		return ACCOUNT_WHOLE;
 	tx_state(s->tx, &out);
 	if (!out.finished || out.delivered != out.read)
 		return ACCOUNT_OPEN;
@@ -88,16 +96,17 @@ fail_absent(struct session *s, enum account account, bool gone, uint64_t ns)
 {
 	const char *format = "no progress for %llu s";
 	char text[160];
+	int n = 0;
 
 	if (account == ACCOUNT_DELIVERED)
 		format = "all was delivered, but no confirmation came for %llu s";
 	else if (account == ACCOUNT_WORKING)
 		format = "the consumer had not taken all, and the receiver was away for %llu s";
-	else if (gone && s->sender)
-		format = "the receiver closed all connections and did not come back for %llu s";
 	else if (gone)
-		format = "the sender closed all connections and did not come back for %llu s";
-	snprintf(text, sizeof(text), format, (unsigned long long)(ns / SECOND));
+		format = "closed all connections and did not come back for %llu s";
+	if (gone && account == ACCOUNT_OPEN)
+		n = snprintf(text, sizeof(text), "the %s ", session_peer_text(s));
+	snprintf(text + n, sizeof(text) - (size_t)n, format, (unsigned long long)(ns / SECOND));
 	outcome_fail_status(s, FAIL_TIMEOUT, account == ACCOUNT_DELIVERED ? EXIT_UNCONFIRMED :
 	    EXIT_UNREACHED, text);
 }
@@ -197,13 +206,13 @@ closed_locked(const struct session *s, uint64_t now)
 	if ((s->pending & PENDING_DRAIN) == 0)
 		return false;
 	/* A sender that has not sent BYE yet would keep the receiver waiting. */
-	return s->given || (s->busy == 0 && (s->released || !s->sender));
+	return s->given || (s->busy == 0 && (s->released || !s->sends));
 }
 
 static void
 tick(struct session *s, enum session_state state, uint64_t now)
 {
-	if (state == SESSION_RUNNING && s->sender)
+	if (state == SESSION_RUNNING && s->sends)
 		judge_legs(s);
 	if (state == SESSION_RUNNING && s->caller)
 		legs_failback(s, now);
@@ -282,7 +291,7 @@ supervise(struct session *s)
 			session_unlock(s);
 			excuse(s, now - next, now);
 			tick(s, state, now);
-			next = clock_now_ns() + (s->sender && state == SESSION_RUNNING ?
+			next = clock_now_ns() + (s->sends && state == SESSION_RUNNING ?
 			    TUNE_NS : TICK_NS);
 			session_lock(s);
 			continue;

@@ -40,7 +40,7 @@ struct tx *tx_new(const struct tx_setup *setup);
 int tx_start(struct tx *tx);
 
 /* The handshake's result; called before any leg joins. */
-void tx_agree(struct tx *tx, uint64_t window, uint32_t frame);
+void tx_agree(struct tx *tx, uint64_t window, uint32_t frame, bool checked);
 
 /*
  * A leg is up, or down again.  false: no memory; the session was told.  If its path is

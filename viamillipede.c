@@ -90,6 +90,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "chaos.h"
@@ -346,9 +347,10 @@ make_legs(struct session *s)
 static struct tx *
 make_tx(struct session *s, const struct half_owner *owner)
 {
+	/* Where the command is the consumer, too, how it ends is the receiving half's matter. */
 	struct tx_setup setup = {
-		.owner = *owner, .command = s->command,
-		.fd = s->command != NULL ? command_stream(s->command) : STDIN_FILENO,
+		.owner = *owner, .command = s->receives ? NULL : s->command,
+		.fd = s->command != NULL ? command_output(s->command) : STDIN_FILENO,
 		.window = s->direction.window, .all = s->options->window_given,
 		.frame = s->direction.frame,
 		.digest = s->direction.checked, .legs = s->caller ? s->paths.legs : FRAME_LEGS,
@@ -358,24 +360,44 @@ make_tx(struct session *s, const struct half_owner *owner)
 	return tx_new(&setup);
 }
 
-/* The half that sends or receives. */
+/* Standard input and output are the same, a socket: closing one does not end the other. */
+static bool
+one_socket(int output)
+{
+	struct stat in, out;
+
+	return fstat(STDIN_FILENO, &in) == 0 && S_ISSOCK(in.st_mode) &&
+	    fstat(output, &out) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+}
+
+static struct rx *
+make_rx(struct session *s, const struct half_owner *owner)
+{
+	int output = s->command != NULL ? command_input(s->command) : take_output();
+	struct rx *rx;
+
+	if (output == -1)
+		return NULL;
+	rx = rx_new(owner, s->command, output);
+	if (rx != NULL && s->sends && s->command == NULL && one_socket(output))
+		rx_shuts(rx);
+	return rx;
+}
+
+/* The half that sends, the one that receives, or both. */
 static int
-make_half(struct session *s)
+make_halves(struct session *s)
 {
 	struct half_owner owner;
-	int output;
 
 	outcome_of_halves(s, &owner);
-	if (s->sender) {
-		s->tx = make_tx(s, &owner);
-		if (s->tx == NULL)
-			log_line(LOG_ERROR, errno == EPROTOTYPE ?
-			    "cannot read standard input: datagrams have no end" :
-			    "cannot make the window: %s", strerror(errno));
-		return s->tx != NULL ? 0 : -1;
+	if (s->sends && (s->tx = make_tx(s, &owner)) == NULL) {
+		log_line(LOG_ERROR, errno == EPROTOTYPE ?
+		    "cannot read standard input: datagrams have no end" :
+		    "cannot make the window: %s", strerror(errno));
+		return -1;
 	}
-	output = s->command != NULL ? command_stream(s->command) : take_output();
-	if (output == -1 || (s->rx = rx_new(&owner, s->command, output)) == NULL) {
+	if (s->receives && (s->rx = make_rx(s, &owner)) == NULL) {
 		log_line(LOG_ERROR, "cannot take standard output: %s", strerror(errno));
 		return -1;
 	}
@@ -399,11 +421,15 @@ start_more_legs(struct session *s)
 static int
 start_rest(struct session *s, struct monitor *m, struct listener *l, const char **what)
 {
-	int error = s->sender ? tx_start(s->tx) : rx_start(s->rx);
+	int error = s->sends ? tx_start(s->tx) : 0;
 
-	*what = s->sender ? "the reader" : "the writer";
+	*what = "the reader";
+	if (error == 0 && s->receives) {
+		*what = "the writer";
+		error = rx_start(s->rx);
+	}
 	/* A sender that listens starts its command only when a caller has come. */
-	if (error == 0 && s->sender && s->command != NULL && s->caller &&
+	if (error == 0 && !s->receives && s->command != NULL && s->caller &&
 	    s->options->ssh_host[0] == '\0')
 		command_start(s->command);
 	if (error == 0) {
@@ -437,7 +463,7 @@ start(struct session *s, struct monitor *m, struct listener *l)
 	const char *what;
 	int error;
 
-	if (make_half(s) == -1 || make_legs(s) == -1 || (!s->caller && listener_open(l, s) == -1))
+	if (make_halves(s) == -1 || make_legs(s) == -1 || (!s->caller && listener_open(l, s) == -1))
 		return -1;
 	if (s->caller && (error = start_first_legs(s)) != 0)
 		return start_thread_failed("a leg", error);
@@ -513,7 +539,7 @@ check_options(struct session *s)
 		log_line(LOG_ERROR, "%s", why);
 		return -1;
 	}
-	if ((s->chaos.kinds & CHAOS_CORRUPT) != 0 && s->sender && !o->checksum &&
+	if ((s->chaos.kinds & CHAOS_CORRUPT) != 0 && s->sends && !o->checksum &&
 	    !s->key.given) {
 		log_line(LOG_ERROR, "chaos '%s' corrupts, which needs checksum or key", o->chaos);
 		return -1;
@@ -523,7 +549,7 @@ check_options(struct session *s)
 		    o->congestion, names);
 		return -1;
 	}
-	if (s->sender && s->paths.count > s->paths.legs)
+	if (s->sends && s->paths.count > s->paths.legs)
 		log_line(LOG_LOSS,
 		    "%u paths for %u leg%s: a leg whose path does not answer tries the next",
 		    s->paths.count, s->paths.legs, s->paths.legs == 1 ? "" : "s");
@@ -561,7 +587,7 @@ connect_ssh(struct ssh *ssh, const struct session *s, const struct listener *l)
 		return ssh_answer(ssh, s->options, l->net.name[0]);
 	if (s->options->ssh_host[0] == '\0')
 		return 0;
-	error = ssh_listen(ssh, s->sender ? STDOUT_FILENO : STDERR_FILENO);
+	error = ssh_listen(ssh, s->sends ? STDOUT_FILENO : STDERR_FILENO);
 	return error == 0 ? 0 : start_thread_failed("the thread that listens to ssh", error);
 }
 
@@ -607,11 +633,12 @@ transfer(struct session *s, struct ssh *ssh)
 	if (check_options(s) == -1)
 		return EXIT_USAGE;
 	if (s->options->command != NULL &&
-	    (s->command = command_new(s->options->command, !s->sender)) == NULL) {
+	    (s->command = command_new(s->options->command, session_text(s), s->sends,
+	    s->receives)) == NULL) {
 		log_line(LOG_ERROR, "cannot make a pipe to the command: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (monitor_open(&monitor, s, VERSION, s->sender ? STDIN_FILENO : STDOUT_FILENO) == -1)
+	if (monitor_open(&monitor, s, VERSION, s->receives ? STDOUT_FILENO : STDIN_FILENO) == -1)
 		return EXIT_FAILED;
 	if ((error = thread_start_detached("viamillipede-s", signals, &monitor)) != 0) {
 		start_thread_failed("the signals' thread", error);
@@ -732,7 +759,8 @@ main(int argc, char *argv[])
 	if (options.mode == OPTIONS_KEY)
 		return print_key();
 	/* With a command the stream does not go to our standard output. */
-	log_avoid_stream(options.mode == OPTIONS_RX && options.command == NULL);
+	log_avoid_stream(options.command == NULL &&
+	    (options.mode == OPTIONS_RX || options.mode == OPTIONS_DUPLEX));
 	/* Before there is anything that the guardian must not inherit. */
 	if ((options.command != NULL || options.mode == OPTIONS_SERVE) &&
 	    guardian_start() == -1) {

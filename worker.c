@@ -74,8 +74,12 @@ leave(struct leg *leg, uint64_t now)
 	tx_leg_state(leg->tx, leg, &state);
 	if (state.in_flight > 0)
 		return;
-	outflow_control(leg, FRAME_LEAVE, 0, 0, NULL, 0);
-	drain(leg, now);
+	if (!leg->parting)
+		outflow_control(leg, FRAME_LEAVE, 0, 0, NULL, 0);
+	leg->parting = true;
+	/* A peer that sends, too, says when all of its own has arrived. */
+	if (leg->rx == NULL || leg->left)
+		drain(leg, now);
 }
 
 /* Carrying */
@@ -119,7 +123,7 @@ show(struct leg *leg)
 {
 	if (leg->shown || !leg->session->caller || leg->piped)
 		return;
-	leg->shown = leg->rx != NULL ? rx_brought(leg->rx, leg) : leg->carried;
+	leg->shown = leg->carried || (leg->rx != NULL && rx_brought(leg->rx, leg));
 	if (leg->shown)
 		leg_carried(leg->session, leg);
 }
@@ -140,7 +144,7 @@ tune(struct leg *leg, uint64_t rate, uint64_t queued, uint64_t now)
 	 * What a receiver sends may be acknowledged behind all that queues on the way to it.
 	 */
 	timeout_ms = liveness_timeout(&leg->liveness, queued, rate) / MS;
-	net_timeout(leg->fd, (unsigned)((leg->tx != NULL ? 2 : 6) * timeout_ms));
+	net_timeout(leg->fd, (unsigned)((leg->rx == NULL ? 2 : 6) * timeout_ms));
 	net_info(leg->fd, &info);
 	atomic_store_explicit(&leg->rtt_us, info.rtt_us, memory_order_relaxed);
 	atomic_store_explicit(&leg->retransmissions, info.retransmissions, memory_order_relaxed);
@@ -185,7 +189,7 @@ static uint64_t
 speak_in_time(struct leg *leg, const struct tx_leg_state *state, uint64_t now)
 {
 	bool seldom = leg->tx == NULL || state->in_flight == 0;
-	uint64_t due, next;
+	uint64_t due, next = UINT64_MAX, told;
 
 	if (now >= liveness_due(&leg->liveness, state->rate, seldom) || state->ask)
 		leg->owed |= PENDING_BEAT |
@@ -196,8 +200,9 @@ speak_in_time(struct leg *leg, const struct tx_leg_state *state, uint64_t now)
 	due = leg->owed != 0 ? UINT64_MAX : liveness_due(&leg->liveness, state->rate, seldom);
 	if (leg->tx != NULL)
 		next = tx_look_again(leg->tx, leg, now);
-	else
-		next = leg->owed != 0 ? UINT64_MAX : rx_status_due(leg->rx, leg, now);
+	told = leg->rx == NULL || leg->owed != 0 ? UINT64_MAX : rx_status_due(leg->rx, leg, now);
+	if (told < next)
+		next = told;
 	return next < due ? next : due;
 }
 
@@ -374,7 +379,7 @@ go_up(struct leg *leg, uint64_t rtt_ns)
 	leg->chaos.pending = 0;
 	/* If this incarnation is lost at once, the greeting of the next says what it brought. */
 	leg->carried = leg->brought;
-	leg->leaving = false;
+	leg->leaving = leg->left = leg->parting = false;
 	leg->end = LEG_END_OURS;
 	leg->owed = 0;
 	leg->shown = leg->barren = false;
@@ -408,7 +413,7 @@ barren(struct leg *leg)
 	if (!leg->session->caller || leg->carried || leg->leaving ||
 	    clock_now_ns() < last + l->heartbeat_ns / 2)
 		return false;
-	if (leg->rx != NULL)
+	if (leg->tx == NULL)
 		return rx_lacks(leg->rx);
 	tx_leg_state(leg->tx, leg, &state);
 	return state.in_flight > 0;

@@ -138,6 +138,8 @@ wanted(const struct paths *p, unsigned path)
 {
 	unsigned n = p->path[path].wanted;
 
+	if (n < p->path[path].asked)
+		n = p->path[path].asked;
 	if (p->path[path].thin && n <= LEG_COUNT_FAR_LEGS)
 		return 1;
 	return n < 2 && open_paths(p) == 1 ? 2 : n;

@@ -53,6 +53,7 @@ struct path {
 	unsigned up;		/* legs on it */
 	unsigned dialling;	/* legs that dial it now */
 	unsigned wanted;	/* legs that it should have */
+	unsigned asked;		/* legs that the peer wants on it, where both ends send */
 	unsigned failures;	/* dials that failed in a row */
 	unsigned barred;	/* logins that were refused in a row */
 	bool login;		/* a dial is a login */

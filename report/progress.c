@@ -108,7 +108,7 @@ parts_make(struct part part[PARTS], const struct progress_view *v)
 	char text[STATS_TEXT];
 
 	memset(part, 0, PARTS * sizeof(part[0]));
-	part_set(&part[0], 8, NULL, "%s", now->sender ? "tx" : "rx");
+	part_set(&part[0], 8, NULL, "%s", stats_role(now));
 	if (v->size_given)
 		part_set(&part[1], 2, NULL, "%3d%%", (int)(100 * share(now->bytes, v->size)));
 	/* part[BAR] is made last, from the columns that are left. */

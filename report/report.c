@@ -336,12 +336,13 @@ report_start(struct report *r, const struct options *o, const char *version)
 		return;
 	begin(r, "start", clock_now_ns(), 0);
 	add_text(r, "version", version);
-	add_text(r, "role", o->mode == OPTIONS_TX ? "tx" : "rx");
+	add_text(r, "role", o->mode == OPTIONS_TX ? "tx" : o->mode == OPTIONS_RX ? "rx" :
+	    "duplex");
 	add_seconds(r, "interval", o->interval_ms * (SECOND / 1000));
 	add_number(r, "window", o->window_bytes);
 	if (o->size_given)
 		add_number(r, "size", o->size_bytes);
-	if (o->mode == OPTIONS_TX)
+	if (o->mode != OPTIONS_RX)
 		add(r, ",\"checksum\":%s", o->checksum ? "true" : "false");
 	if (o->calls) {
 		add_number(r, "threads", o->legs);
@@ -371,8 +372,10 @@ add_totals(struct report *r, const struct stats *s)
 	add_number(r, "frames", s->frames);
 	add_number(r, "resent", s->resent);
 	add_number(r, "resent_bytes", s->resent_bytes);
-	if (!s->sender)
+	if (s->receives)
 		add_number(r, "corrupt", s->spoilt);
+	if (s->sends && s->receives)
+		add_number(r, "received", s->received);
 	add_number(r, "losses", s->losses);
 	add_number(r, "outages", s->outages);
 }

@@ -96,11 +96,13 @@ take_halves(struct session *s, struct stats *out, uint64_t until_ns)
 	}
 	if (s->rx != NULL) {
 		rx_state(s->rx, &rx);
-		if (out->contact_ns != 0)
+		/* Where both ends send, what the sending half waits for is shown. */
+		if (out->contact_ns != 0 && s->tx == NULL)
 			rx_waited(s->rx, until_ns, out->waited_ns);
-		out->bytes = rx.delivered;
-		out->used = rx.stored;
-		out->resent_bytes = rx.repeated;
+		out->received = rx.delivered;
+		out->bytes += rx.delivered;
+		out->used += rx.stored;
+		out->resent_bytes += rx.repeated;
 		out->spoilt = rx.spoilt;
 	}
 }
@@ -111,7 +113,8 @@ stats_take(struct session *s, struct stats *out)
 	uint64_t until;
 
 	memset(out, 0, sizeof(*out));
-	out->sender = s->sender;
+	out->sends = s->sends;
+	out->receives = s->receives;
 	out->caller = s->caller;
 	take_session(s, out);
 	take_legs(s, out);
@@ -120,13 +123,19 @@ stats_take(struct session *s, struct stats *out)
 	take_halves(s, out, until);
 	/* The sender learns of the last delivered bytes only with DONE. */
 	if (out->outcome == OUTCOME_DONE)
-		out->bytes = out->total;
+		out->bytes = out->total + (out->sends ? out->received : 0);
 	out->elapsed_ns = out->contact_ns != 0 && until > out->contact_ns ?
 	    until - out->contact_ns : 0;
 	/* The longest outage may be the one that still lasts, or ended the session. */
 	if (out->contact_ns != 0 && out->up == 0 && out->outcome != OUTCOME_DONE &&
 	    until > out->down_ns && until - out->down_ns > out->longest_ns)
 		out->longest_ns = until - out->down_ns;
+}
+
+const char *
+stats_role(const struct stats *now)
+{
+	return !now->receives ? "tx" : !now->sends ? "rx" : "duplex";
 }
 
 static void

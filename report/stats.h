@@ -37,18 +37,20 @@ struct stats_leg {
 
 struct stats {
 	uint64_t at_ns;
-	bool sender;
+	bool sends;
+	bool receives;
 	bool caller;
 	enum session_state state;
 	enum session_outcome outcome;
-	uint64_t total;		/* OUTCOME_DONE: of the stream */
+	uint64_t total;		/* OUTCOME_DONE: of the stream, where both ends send that sent */
 	int status;		/* the exit status, with an outcome */
 	int signal;		/* the signal that ended the session, or 0 */
 	bool checked;
 	uint64_t contact_ns;	/* when the first leg came up; 0 = none has yet */
 	uint64_t elapsed_ns;	/* from then until now or the outcome */
 	uint64_t down_ns;	/* SESSION_SUSPENDED: since when */
-	uint64_t bytes;		/* delivered to the consumer */
+	uint64_t bytes;		/* delivered to the consumer; where both ends send, to both */
+	uint64_t received;	/* of these by this end, where both send */
 	uint64_t window;
 	uint64_t used;		/* bytes of the window in use */
 	unsigned up;		/* legs that are up */
@@ -56,18 +58,21 @@ struct stats {
 	uint64_t frames;	/* sums over the legs */
 	uint64_t resent;
 	uint64_t resent_bytes;
-	uint64_t spoilt;	/* receiver: payloads whose check was wrong */
+	uint64_t spoilt;	/* received: payloads whose check was wrong */
 	uint64_t losses;	/* legs that were lost */
 	unsigned outages;
 	uint64_t longest_ns;	/* the longest outage, also one that still lasts */
 	uint64_t waited_ns[BOTTLENECK_KINDS];
 	uint64_t digest;	/* if checked, with OUTCOME_DONE */
 	struct stats_leg leg[FRAME_LEGS];	/* by their numbers */
-	unsigned paths;		/* sender: so many had a leg */
+	unsigned paths;		/* sent: so many had a leg */
 	struct tx_path_state path[FRAME_PATHS];
 };
 
 void stats_take(struct session *s, struct stats *out);
+
+/* "tx", "rx" or "duplex". */
+const char *stats_role(const struct stats *now);
 
 /* Rates between two snapshots; 0 if no time lies between them. */
 uint64_t stats_rate(const struct stats *now, const struct stats *before);

@@ -57,6 +57,14 @@ add_state(struct text *t, const struct stats *now, const struct stats *before)
 		    (unsigned long long)((now->at_ns - now->down_ns) / SECOND));
 }
 
+/* What the bytes are that did not count. */
+static const char *
+again(const struct stats *now)
+{
+	return !now->receives ? "sent again" : !now->sends ? "came twice" :
+	    "sent again or came twice";
+}
+
 static void
 add_head(struct text *t, const struct stats *now, const struct stats *before,
     const struct options *options)
@@ -65,7 +73,7 @@ add_head(struct text *t, const struct stats *now, const struct stats *before,
 	char a[STATS_TEXT], b[STATS_TEXT], c[STATS_TEXT], d[STATS_TEXT], e[STATS_TEXT];
 	char shares[64], network[STATS_NETWORK];
 
-	add(t, "viamillipede %s: ", now->sender ? "tx" : "rx");
+	add(t, "viamillipede %s: ", stats_role(now));
 	add_state(t, now, before);
 	add(t, "; elapsed %s, %s (%llu bytes)", stats_time_text(now->elapsed_ns, a),
 	    stats_size_text(now->bytes, b), (unsigned long long)now->bytes);
@@ -78,7 +86,7 @@ add_head(struct text *t, const struct stats *now, const struct stats *before,
 	    "longest outage %.1f s\n", stats_size_text(now->used, c),
 	    stats_size_text(now->window, d), now->up, now->up == 1 ? "" : "s",
 	    (unsigned long long)now->losses, stats_size_text(now->resent_bytes, e),
-	    now->sender ? "sent again" : "came twice",
+	    again(now),
 	    (double)now->longest_ns / (double)SECOND);
 	add(t, "  waited for %s; ", percent(now->waited_ns, shares));
 	add(t, "bottleneck: %s (now %s)\n", bottleneck_name(bottleneck_largest(now->waited_ns)),
@@ -137,7 +145,7 @@ summary_table(const struct stats *now, const struct stats *before, const struct 
 	if (known > 0)
 		add(&t, "  leg %-28s %-8s %9s %9s %11s %8s %7s %6s %7s\n",
 		    now->caller ? "path" : "peer", "state", "frames", "bytes", "rate",
-		    "rtt ms", "retrans", now->sender ? "resent" : "twice", "redials");
+		    "rtt ms", "retrans", now->sends ? "resent" : "twice", "redials");
 	for (i = 0; i < FRAME_LEGS; i++)
 		if (now->leg[i].known)
 			add_leg(&t, now, before, options, i);
@@ -152,14 +160,15 @@ summary_line(const struct stats *now, char *text, size_t size)
 	enum bottleneck_kind largest = bottleneck_largest(now->waited_ns);
 
 	add(&t, "%s %llu bytes (%s)%s in %.3f s, %s/s; %u leg%s, ",
-	    now->sender ? "sent" : "received", (unsigned long long)now->bytes,
+	    !now->receives ? "sent" : !now->sends ? "received" : "sent and received",
+	    (unsigned long long)now->bytes,
 	    stats_size_text(now->bytes, a), now->outcome == OUTCOME_DONE ? "" :
 	    " before it failed", (double)now->elapsed_ns / (double)SECOND,
 	    stats_size_text(stats_mean(now), b), now->carriers, now->carriers == 1 ? "" : "s");
 	/* Bytes, because frames may be cut anew when they are sent again. */
 	add(&t, "%llu loss%s survived, %s %s, ", (unsigned long long)now->losses,
 	    now->losses == 1 ? "" : "es", stats_size_text(now->resent_bytes, c),
-	    now->sender ? "sent again" : "came twice");
+	    again(now));
 	if (now->longest_ns > 0)
 		add(&t, "longest outage %.1f s", (double)now->longest_ns / (double)SECOND);
 	else

@@ -40,12 +40,12 @@ same "$T/in" "$T/out"
 offer o <"$T/in"
 echo x | start t "$V" tx 127.0.0.1 "$(port o)"
 ended t 3
-told t 'both ends have the same role'
+told t 'the roles of the two ends do not fit'
 stop o
 rx r >"$T/out"
 fetch f r >"$T/out2"
 ended f 3
-told f 'both ends have the same role'
+told f 'the roles of the two ends do not fit'
 stop r
 
 # One at a time; but one that had got nothing yet makes room when it has been gone for 5 s.

@@ -515,7 +515,8 @@ def main():
     words, statuses = parse_help(text)
     check(len(words) >= 10, "--help: only %d words found" % len(words))
     for word in words.values():
-        check(word.defaults or word.names[0] in ("tx", "rx", "offer", "fetch", "ssh", "serve"),
+        check(word.defaults or word.names[0] in ("tx", "rx", "offer", "fetch", "duplex", "ssh",
+                                               "serve"),
               "--help: %s: no default found" % word.names[0])
 
     for name, parse, near in (("README.md", parse_readme, ""),

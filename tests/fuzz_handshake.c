@@ -150,7 +150,7 @@ static void
 make_hello(struct hello *h, uint8_t which)
 {
 	memset(h, 0, sizeof(*h));
-	h->role = session.sender ? ROLE_RECEIVER : ROLE_SENDER;
+	h->role = session.sends ? ROLE_RECEIVER : ROLE_SENDER;
 	session_id(h->session, which & 3);
 	if ((which & 4) != 0)
 		memcpy(h->instance, session.instance, FRAME_ID);
@@ -182,7 +182,7 @@ static bool
 good_greeting(const uint8_t g[FRAME_GREETING], const char *magic)
 {
 	return memcmp(g, magic, 4) == 0 && g[4] == FRAME_VERSION && get(g + 6, 2) == 128 &&
-	    g[5] == (session.sender ? ROLE_RECEIVER : ROLE_SENDER) &&
+	    g[5] == (session.sends ? ROLE_RECEIVER : ROLE_SENDER) &&
 	    get(g + 24, 8) == 0 && get(g + 32, 8) == 0 &&
 	    get(g + 56, 2) < FRAME_LEGS && get(g + 58, 2) < FRAME_PATHS &&
 	    get(g + 60, 4) > 0 && (get(g + 64, 4) & ~get(g + 68, 4)) == 0 &&
@@ -263,7 +263,7 @@ judge_answer(const uint8_t answer[FRAME_GREETING], int fd)
 		MUST(good_call(fd));
 		MUST(memcmp(welcome.session, hello + 8, FRAME_ID) == 0);
 		MUST(memcmp(welcome.instance, session.instance, FRAME_ID) == 0);
-		MUST(welcome.role == (session.sender ? ROLE_SENDER : ROLE_RECEIVER));
+		MUST(welcome.role == (session.sends ? ROLE_SENDER : ROLE_RECEIVER));
 		MUST(welcome.window <= options.window_bytes);
 		break;
 	case GREETING_REFUSE:
@@ -285,7 +285,7 @@ judge_hello(const uint8_t greeting[FRAME_GREETING])
 
 	MUST_FIND_NOTHING(hello_decode(&hello, greeting));
 	MUST(!hello.welcome && memcmp(hello.session, session.id, FRAME_ID) == 0);
-	MUST(hello.role == (session.sender ? ROLE_SENDER : ROLE_RECEIVER));
+	MUST(hello.role == (session.sends ? ROLE_SENDER : ROLE_RECEIVER));
 	MUST(hello.leg < session.legs && hello.path < options.npaths);
 }
 
@@ -453,7 +453,7 @@ say_welcome(int fd)
 
 	memcpy(greeting, theirs(fd), FRAME_GREETING);
 	memcpy(greeting, "VMwe", 4);
-	greeting[5] = session.sender ? ROLE_RECEIVER : ROLE_SENDER;
+	greeting[5] = session.sends ? ROLE_RECEIVER : ROLE_SENDER;
 	/* One of two listeners, and of two opinions on checks. */
 	memset(greeting + 40, (which & 1) != 0 ? 0xb1 : 0xb0, FRAME_ID);
 	if ((which & 2) != 0)
@@ -948,7 +948,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (keyed)
 		MUST(key_take(&session.key, "the key of all these sessions, 32+", 34, why,
 		    sizeof(why)) == 0);
-	if (session.sender)
+	if (session.sends)
 		session.tx = inside_tx_new(&session);
 	else
 		session.rx = inside_rx_new(&session);

@@ -420,7 +420,7 @@ make_greeting(struct hello *h, unsigned n)
 {
 	memset(h, 0, sizeof(*h));
 	h->welcome = session.caller;
-	h->role = session.sender ? ROLE_RECEIVER : ROLE_SENDER;
+	h->role = session.sends ? ROLE_RECEIVER : ROLE_SENDER;
 	memset(h->session, 0xa0, FRAME_ID);
 	memset(h->instance, session.caller ? 0xb0 : 0, FRAME_ID);
 	h->leg = (uint16_t)n;
@@ -441,13 +441,13 @@ make_greeting(struct hello *h, unsigned n)
 static bool
 say_delivered(struct hello *h, bool lies)
 {
-	h->delivered = session.sender ? got_to : 0;
-	h->received = session.sender ? h->incarnation % 2 : 0;
-	if (session.sender && h->delivered + session.direction.window > granted)
+	h->delivered = session.sends ? got_to : 0;
+	h->received = session.sends ? h->incarnation % 2 : 0;
+	if (session.sends && h->delivered + session.direction.window > granted)
 		granted = h->delivered + session.direction.window;
-	if (session.sender && lies)
+	if (session.sends && lies)
 		h->delivered = inside_tx_window(session.tx)->next + 1;
-	return !session.sender || !lies;
+	return !session.sends || !lies;
 }
 
 /* The peer of a connection, and the product's end of it, have keys that fit. */
@@ -785,7 +785,7 @@ run_half(void)
 		return;
 	writing = true;
 	rounding = false;
-	world_run(session.sender ? "viamillipede-r" : "viamillipede-w");
+	world_run(session.sends ? "viamillipede-r" : "viamillipede-w");
 	writing = before;
 	rounding = round;
 }
@@ -822,7 +822,7 @@ consumer(void)
 {
 	uint8_t how = fuzz_byte(&input);
 
-	if (session.sender) {
+	if (session.sends) {
 		if (how == 255)
 			world.source_error = EIO;
 		else if (how >= 224)
@@ -994,7 +994,7 @@ make_session(void)
 	if (keyed)
 		MUST(key_take(&session.key, "the key of all these sessions, 32+", 34, why,
 		    sizeof(why)) == 0);
-	if (session.sender) {
+	if (session.sends) {
 		session.tx = inside_tx_new(&session);
 		MUST(session.tx != NULL && tx_start(session.tx) == 0);
 	} else {

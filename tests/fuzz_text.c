@@ -19,7 +19,7 @@ judge_options(const struct options *o)
 	bool ssh = o->ssh_host[0] != '\0';	/* then the ports, or all paths, come later */
 	unsigned i;
 
-	if (o->mode != OPTIONS_TX && o->mode != OPTIONS_RX)
+	if (o->mode != OPTIONS_TX && o->mode != OPTIONS_RX && o->mode != OPTIONS_DUPLEX)
 		return;
 	MUST(ssh ? o->calls : o->calls == (o->npaths > 0));
 	MUST(o->npaths <= OPTIONS_PATHS_MAX);

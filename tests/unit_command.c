@@ -61,10 +61,18 @@ wait_told(unsigned n)
 static struct command *made[100];
 static size_t makes;
 
+/* Our end of its only pipe. */
+static int
+stream_of(const struct command *c)
+{
+	return command_input(c) != -1 ? command_input(c) : command_output(c);
+}
+
 static struct command *
 make(char *const *argv, bool consumer)
 {
-	struct command *c = command_new(argv, consumer);
+	struct command *c = command_new(argv, consumer ? "receiver" : "sender", !consumer,
+	    consumer);
 
 	CHECK(c != NULL && makes < sizeof(made) / sizeof(made[0]));
 	made[makes++] = c;
@@ -105,7 +113,7 @@ finish(struct command *c)
 
 	command_finish(c);
 	CHECK(clock_now_ns() - began < 4 * SECOND);
-	close(command_stream(c));
+	close(stream_of(c));
 }
 
 /* What a source wrote, up to its end. */
@@ -115,7 +123,7 @@ read_all(struct command *c, char *to, size_t size)
 	size_t n = 0;
 	ssize_t got;
 
-	while (n < size - 1 && (got = read(command_stream(c), to + n, size - 1 - n)) != 0) {
+	while (n < size - 1 && (got = read(stream_of(c), to + n, size - 1 - n)) != 0) {
 		CHECK(got > 0 || errno == EINTR);
 		n += got > 0 ? (size_t)got : 0;
 	}
@@ -281,7 +289,7 @@ test_stop(void)
 	struct command *c = script("trap 'echo told >&2; exit 3' TERM; echo ready >&2; "
 	    "while read x; do :; done; echo end of file >&2; exit 4", true);
 
-	CHECK(write(command_stream(c), "a\n", 2) == 2);
+	CHECK(write(stream_of(c), "a\n", 2) == 2);
 	wait_said(c, "ready");
 	command_stop(c);
 	command_stop(c);
@@ -401,12 +409,12 @@ test_inheritance(void)
 		/* Those of another command: or its input would have no end. */
 		other = script("cat", true);
 		snprintf(want, sizeof(want), "test ! -e /proc/$$/fd/%d && echo none",
-		    command_stream(other));
+		    stream_of(other));
 		c = script(want, false);
 		read_all(c, got, sizeof(got));
 		CHECK(strcmp(got, "none\n") == 0);
 		finish(c);
-		close(command_stream(other));
+		close(stream_of(other));
 		CHECK(command_wait(other));
 		command_finish(other);
 	}

@@ -96,7 +96,7 @@ rounds(unsigned n)
 	for (i = 0; i < 6; i++)
 		if (is_up(n))
 			inside_leg_round(legs[n]);
-	world_run(session.sender ? "viamillipede-r" : "viamillipede-w");
+	world_run(session.sends ? "viamillipede-r" : "viamillipede-w");
 }
 
 static bool
@@ -107,7 +107,7 @@ connect_leg(unsigned n)
 	struct hello h;
 
 	memset(&h, 0, sizeof(h));
-	h.role = session.sender ? ROLE_RECEIVER : ROLE_SENDER;
+	h.role = session.sends ? ROLE_RECEIVER : ROLE_SENDER;
 	memset(h.session, who, FRAME_ID);
 	h.leg = (uint16_t)n;
 	h.incarnation = ++incarnations[n];
@@ -245,7 +245,7 @@ sender_at(unsigned moment)
 static void
 at(unsigned moment)
 {
-	if (session.sender)
+	if (session.sends)
 		sender_at(moment);
 	else
 		receiver_at(moment);
@@ -265,7 +265,7 @@ finish(void)
 	MUST(session.direction.outcome == OUTCOME_NONE);
 	world_at(legs[0]->fd)->hold = 0;
 	rounds(0);
-	if (!session.sender) {
+	if (!session.sends) {
 		for (i = 0; i < TOTAL; i += 1000)
 			say_data(0, i, 1000);
 		say_fin(0);
@@ -281,7 +281,7 @@ finish(void)
 	for (i = 0; i < 4; i++)
 		rounds(0);
 	MUST(session.direction.outcome == OUTCOME_DONE && session.status == 0);
-	MUST(session.sender || written == TOTAL);
+	MUST(session.sends || written == TOTAL);
 }
 
 /* Books */
@@ -318,7 +318,7 @@ books(uint64_t *to)
 	memcpy(to, fixed, sizeof(fixed));
 	for (i = 0; i < LEGS; i++)
 		n += leg_books(legs[i], to + n);
-	n += session.sender ? inside_tx_books(session.tx, to + n) :
+	n += session.sends ? inside_tx_books(session.tx, to + n) :
 	    inside_rx_books(session.rx, to + n);
 	MUST(n <= BOOKS);
 	return n;
@@ -411,7 +411,7 @@ end(void)
 		peer[i] = NULL;
 	}
 	key_close(&session.key);
-	if (session.sender)
+	if (session.sends)
 		inside_tx_free(session.tx);
 	else
 		inside_rx_free(session.rx);

@@ -91,7 +91,7 @@ a_hello(void)
 {
 	struct hello h = { .welcome = roll() % 2 == 0 };
 
-	h.role = roll() % 2 == 0 ? ROLE_SENDER : ROLE_RECEIVER;
+	h.role = (enum role)between(ROLE_SENDER, ROLE_BOTH);
 	fill(h.session, sizeof(h.session));
 	fill(h.name, sizeof(h.name));
 	fill(h.instance, sizeof(h.instance));
@@ -106,8 +106,8 @@ a_hello(void)
 	h.heartbeat_ms = (uint32_t)between(1000, 3600000);
 	h.timeout_ms = between(0, (uint64_t)1 << 50);
 	h.linger_ms = between(0, (uint64_t)1 << 50);
-	h.delivered = h.role == ROLE_RECEIVER ? between(0, UINT64_MAX) : 0;
-	h.received = h.role == ROLE_RECEIVER ? between(0, UINT64_MAX) : 0;
+	h.delivered = h.role != ROLE_SENDER ? between(0, UINT64_MAX) : 0;
+	h.received = h.role != ROLE_SENDER ? between(0, UINT64_MAX) : 0;
 	return h;
 }
 
@@ -243,7 +243,7 @@ test_hello_ranges(void)
 		unsigned at, bytes;
 		uint64_t least, most, top;
 	} field[] = {
-		{ 5, 1, ROLE_SENDER, ROLE_RECEIVER, UINT8_MAX },
+		{ 5, 1, ROLE_SENDER, ROLE_BOTH, UINT8_MAX },
 		{ 6, 2, FRAME_GREETING, FRAME_GREETING, UINT16_MAX },
 		{ 56, 2, 0, FRAME_LEGS - 1, UINT16_MAX },
 		{ 58, 2, 0, FRAME_PATHS - 1, UINT16_MAX },

@@ -90,6 +90,15 @@ test_defaults(void)
 	CHECK(strcmp(o.congestion, "auto") == 0 && options_congestion(&o)[0] == '\0');
 	CHECK(o.chaos[0] == '\0');
 
+	good("duplex a 1");
+	CHECK(o.mode == OPTIONS_DUPLEX && o.calls && o.npaths == 1 && o.wait_ms == 60000);
+	CHECK(strcmp(o.paths[0].host, "a") == 0 && strcmp(o.paths[0].port, "1") == 0);
+	good("duplex 12-14 bind ::1 checksum frame 8k");
+	CHECK(o.mode == OPTIONS_DUPLEX && !o.calls && o.npaths == 0 && o.wait_ms == 0);
+	CHECK(strcmp(o.port, "12-14") == 0 && o.checksum && o.frame_bytes == 8192);
+	good("legs 3 duplex a 1 from b duplex c 2 exec cat");
+	CHECK(o.npaths == 2 && o.legs == 3 && o.command != NULL);
+
 	good("rx 0");
 	CHECK(o.mode == OPTIONS_RX && o.npaths == 0);
 	CHECK(strcmp(o.port, "0") == 0 && o.bind[0] == '\0');
@@ -180,6 +189,13 @@ test_frame_in_window(void)
 	good("tx a 1 window 1M frame 256K");
 	bad("tx a 1 window 1M frame 262145", "frame|\"262145\"|4K-1M|256K|1M");
 	bad("tx a 1 frame 1M window 3M", "frame|\"1M\"|3M|768K");
+	bad("duplex", "ends too early|HOST PORT");
+	bad("duplex a", "ends too early|HOST PORT");
+	bad("duplex 1 bind a duplex 2", "given twice");
+	bad("duplex 0 source cat", "source|tx and offer|duplex");
+	bad("duplex 0 from a", "from");
+	bad("tx a 1 duplex 3", "duplex");
+	bad("duplex a 1 bind b", "bind|duplex");
 	bad("tx a 1 frame 4095", "frame|\"4095\"|4K-1M");
 	bad("tx a 1 frame 1048577", "frame|\"1048577\"|4K-1M");
 	bad("tx a 1 frame 3K", "frame|\"3K\"|4K-1M");
@@ -509,7 +525,7 @@ test_long_values(void)
 static void
 test_random(uint64_t seed)
 {
-	static const char *const pieces[] = { "tx", "rx", "from", "legs",
+	static const char *const pieces[] = { "tx", "rx", "duplex", "from", "legs",
 	    "checkphrase", "checksum", "checksums", "window", "frame", "bind",
 	    "wait", "timeout", "verbose", "heartbeat", "chaos", "congestion",
 	    "quiet", "progress", "size", "report", "interval", "key", "name", "exec", "source",
@@ -529,7 +545,8 @@ test_random(uint64_t seed)
 			CHECK(why[0] == '\0');
 			CHECK(o.mode == OPTIONS_TX ? o.npaths > 0 :
 			    o.mode == OPTIONS_KEY ||
-			    (o.mode == OPTIONS_RX && o.npaths == 0));
+			    (o.mode == OPTIONS_RX && o.npaths == 0) ||
+			    (o.mode == OPTIONS_DUPLEX && o.calls == (o.npaths > 0)));
 			CHECK(!o.window_given || o.frame_bytes <= o.window_bytes / 4);
 		} else
 			CHECK(strstr(why, "legal: ") != NULL);

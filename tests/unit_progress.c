@@ -19,7 +19,7 @@ make_typical(void)
 {
 	memset(&now, 0, sizeof(now));
 	memset(&before, 0, sizeof(before));
-	now.sender = true;
+	now.sends = true;
 	now.state = SESSION_RUNNING;
 	now.contact_ns = 1;
 	now.at_ns = 100 * SECOND;
@@ -111,7 +111,7 @@ test_widths(void)
 		fits(true, 1u << 30);
 		fits(true, UINT64_MAX);
 		memset(&now, 0xff, sizeof(now));
-		now.sender = true;
+		now.sends = true;
 		now.state = states[i];
 		now.outcome = OUTCOME_FAILED;
 		fits(true, 0);

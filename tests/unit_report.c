@@ -65,7 +65,7 @@ make_stats(struct stats *s, unsigned legs)
 	unsigned i;
 
 	memset(s, 0, sizeof(*s));
-	s->sender = false;
+	s->sends = false;
 	s->contact_ns = 1;
 	for (i = 0; i < legs; i++) {
 		s->leg[i].known = true;

@@ -135,13 +135,13 @@ test_table(void)
 	size_t n, i, lines = 0;
 
 	clear();
-	now.sender = true;
+	now.sends = true;
 	n = summary_table(&now, &before, &options, text, sizeof(text));
 	CHECK(n == strlen(text) && text[n - 1] == '\n' && strstr(text, "path") == NULL);
 	/* The largest there is, on both sides. */
 	memset(&now, 0xff, sizeof(now));
 	now.state = SESSION_SUSPENDED;
-	now.sender = now.caller = now.checked = true;
+	now.sends = now.caller = now.checked = true;
 	for (i = 0; i < OPTIONS_PATHS_MAX; i++) {
 		memset(options.paths[i].host, 'h', sizeof(options.paths[i].host) - 1);
 		memcpy(options.paths[i].port, "65535", 6);
@@ -154,7 +154,8 @@ test_table(void)
 		n = summary_table(&now, &before, &options, text, sizeof(text));
 		CHECK(n == strlen(text) && n < sizeof(text) - 200 && text[n - 1] == '\n');
 		CHECK(strstr(text, "\n  127 ") != NULL && strstr(text, "suspended since") != NULL);
-		now.sender = now.caller = false;
+		now.sends = now.caller = false;
+		now.receives = true;
 	}
 	for (i = 0; i < n; i++)
 		lines += text[i] == '\n';
@@ -170,7 +171,7 @@ test_summary(void)
 	char text[SUMMARY_LINE];
 
 	clear();
-	now.sender = true;
+	now.sends = true;
 	now.outcome = OUTCOME_DONE;
 	now.bytes = 1048576;
 	now.elapsed_ns = 2 * SECOND;
@@ -185,15 +186,22 @@ test_summary(void)
 	    "2 losses survived, 5 B sent again, longest outage 1.5 s; waited for source "
 	    "100 %, network 0 %, consumer 0 %: the source was the bottleneck") == 0);
 	now.checked = true;
-	now.sender = false;
+	now.sends = false;
+	now.receives = true;
 	summary_line(&now, text, sizeof(text));
 	CHECK(strstr(text, "received 1048576 ") != NULL);
 	CHECK(strstr(text, "; digest 0000000000000abc; ") != NULL);
+	now.sends = true;
+	summary_line(&now, text, sizeof(text));
+	CHECK(strstr(text, "sent and received 1048576 ") == text);
+	CHECK(strstr(text, "5 B sent again or came twice") != NULL);
+	now.sends = false;
 	now.outcome = OUTCOME_FAILED;
 	summary_line(&now, text, sizeof(text));
 	CHECK(strstr(text, "before it failed") != NULL && strstr(text, "digest") == NULL);
 	memset(&now, 0xff, sizeof(now));
-	now.sender = now.checked = true;
+	now.sends = now.checked = true;
+	now.receives = false;
 	now.outcome = OUTCOME_DONE;
 	summary_line(&now, text, sizeof(text));
 	CHECK(strlen(text) < sizeof(text) - 100);
