@@ -139,23 +139,53 @@ nobody_left(struct session *s)
 	return all;
 }
 
-/* No path leads to the peer any more, or none ever did. */
-static void
-refused_judge(struct session *s, int status, const char *text)
+/* Nothing of any stream is known to have come to either end. */
+static bool
+nothing_came(struct session *s)
 {
-	bool bound, delivered = false;
-	struct tx_state state;
+	struct tx_state out = { 0 };
+	struct rx_state in = { 0 };
 
-	if (s->tx != NULL) {
-		tx_state(s->tx, &state);
-		delivered = state.finished && state.delivered == state.read;
+	if (s->tx != NULL)
+		tx_state(s->tx, &out);
+	if (s->rx != NULL)
+		rx_state(s->rx, &in);
+	return out.acknowledged == 0 && out.delivered == 0 && in.delivered == 0 && in.stored == 0;
+}
+
+/* All was delivered at both ends. */
+static bool
+all_delivered(struct session *s)
+{
+	struct tx_state out;
+	struct rx_state in;
+
+	if (s->tx == NULL)
+		return false;
+	tx_state(s->tx, &out);
+	if (s->rx != NULL) {
+		rx_state(s->rx, &in);
+		if (!in.complete)
+			return false;
 	}
+	return out.finished && out.delivered == out.read;
+}
+
+/*
+ * No path leads to the peer any more, or none ever did.  `busy': it has another session;
+ * with a key two callers may both be welcome, of which the first to confirm has it.
+ */
+static void
+refused_judge(struct session *s, int status, bool busy, const char *text)
+{
+	bool bound, delivered = all_delivered(s), none = nothing_came(s);
+
 	session_lock(s);
 	bound = s->bound;
 	session_unlock(s);
 	if (!nobody_left(s))
 		return;
-	if (!bound)
+	if (!bound || (busy && none))
 		outcome_fail_status(s, FAIL_PROTOCOL, status, text);
 	else if (delivered)
 		outcome_fail_status(s, FAIL_TIMEOUT, EXIT_UNCONFIRMED,
@@ -199,7 +229,7 @@ dial_failed(struct session *s, struct leg *leg, const char *why, enum dial_end e
 	note_failed(s, leg, false, end);
 	if (end == DIAL_BARRED) {
 		snprintf(text, sizeof(text), "no leg can go through ssh: %s", why);
-		refused_judge(s, EXIT_UNREACHED, text);
+		refused_judge(s, EXIT_UNREACHED, false, text);
 	}
 	session_lock(s);
 	closing = s->direction.outcome != OUTCOME_NONE;
@@ -227,7 +257,7 @@ dial_failed(struct session *s, struct leg *leg, const char *why, enum dial_end e
 	    path->host, path->port, path->from[0] != '\0' ? " from " : "", path->from, why,
 	    rest, up, wanted);
 	if (end == DIAL_DENIED && s->ssh != NULL)
-		refused_judge(s, EXIT_UNREACHED, "the remote side does not listen any more");
+		refused_judge(s, EXIT_UNREACHED, false, "the remote side does not listen any more");
 }
 
 bool
@@ -412,6 +442,6 @@ dial_refused(struct session *s, struct leg *leg, const struct refuse *r, bool pr
 	/* The next dial tries another address of the name. */
 	leg->address++;
 	log_limited(&refused, s->paths.count > 1 || s->bound ? LOG_LOSS : LOG_SESSION, "%s", text);
-	refused_judge(s, EXIT_REFUSED, text);
+	refused_judge(s, EXIT_REFUSED, r->reason == REFUSE_BUSY, text);
 	return "refused";
 }

@@ -753,8 +753,10 @@ class Bench:
     def comparison(self):
         programs = [*self.peers, *self.references]
         if self.has_ours():
+            key = ["key", os.path.join(self.scratch, "key")]
             programs += [self.ours(),
-                         self.ours("ours checksum", ["checksum"])]
+                         self.ours("ours checksum", ["checksum"]),
+                         self.ours("ours key", key, key)]
         return self.wanted(programs)
 
     def undisturbed(self, job):
@@ -902,6 +904,8 @@ class Bench:
               rows.ratio("ours checksum", "copy", "cpu_gib"), "<=", 1.2)
         judge("with checksum: CPU per GiB ÷ plain copy, 1 MiB reads",
               rows.ratio("ours checksum", "copy 1M", "cpu_gib"), "<=", 1.2)
+        judge("with key: throughput ÷ without",
+              rows.ratio("ours key", "ours", "rate"), ">=", 0.6)
         judge("resident, fast network and consumer, tx (MiB)",
               rows.peak("ours", "rss_tx"), "<=", 32, "{:.0f}")
         judge("resident, fast network and consumer, rx (MiB)",
@@ -1604,8 +1608,12 @@ def scratch_make(user):
     out = os.path.join(scratch, "out")
     os.mkdir(out)
     os.chmod(scratch, 0o755)
+    key = os.path.join(scratch, "key")
+    with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
+        f.write(os.urandom(32))
     if user is not None:
-        os.chown(out, user.pw_uid, user.pw_gid)
+        for path in out, key:
+            os.chown(path, user.pw_uid, user.pw_gid)
     return scratch
 
 

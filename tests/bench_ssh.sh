@@ -139,6 +139,13 @@ bytes=$((MIB * 1048576))
 for _ in $(seq "$ROUNDS"); do
 	"$BUILD/bench_source" $bytes 2>"$T/source" | ours exec "$BUILD/bench_sink" 2>"$T/sink"
 	note push "$(rate "$T/sink")"
+	# shellcheck disable=SC2086
+	"$BUILD/bench_source" $bytes 2>"$T/source" | $SSH there "$BUILD/bench_sink" 2>"$T/sink"
+	note ssh "$(rate "$T/sink")"
+	# shellcheck disable=SC2086
+	"$BUILD/bench_source" $bytes 2>"$T/source" |
+	    $SSH -c aes128-gcm@openssh.com there "$BUILD/bench_sink" 2>"$T/sink"
+	note ssh_gcm "$(rate "$T/sink")"
 	: >"$T/r.err"
 	"$V" rx 0 key "$T/key" 2>"$T/r.err" | "$BUILD/bench_sink" 2>"$T/sink" &
 	receiver=$!
@@ -172,4 +179,8 @@ for congestion in $CONGESTIONS; do
 	row "\`tunnel\`; \`\\| ssh\`; MiB/s, $congestion" "tunnel_$congestion" "ssh_$congestion" \
 	    "$(quotient "tunnel_$congestion" "ssh_$congestion") ×" '≥ 3'
 done
+row "push over loopback; a pipe through ssh, its default cipher; MiB/s" push ssh \
+    "$(quotient push ssh) ×" '≥ 2'
+row "push over loopback; the same, aes128-gcm; MiB/s" push ssh_gcm \
+    "$(quotient push ssh_gcm) ×" '≥ 1.4'
 row "push over loopback; tx and rx with \`key\`; MiB/s" push plain "$(quotient push plain) ×" '≥ 0.95'
