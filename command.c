@@ -29,6 +29,7 @@
 #include "sys/wake.h"
 
 #define GRACE_NS	(5 * SECOND)	/* between SIGTERM and SIGKILL */
+#define HANGUP_NS	SECOND		/* between SIGHUP and SIGTERM */
 #define REAP_NS		(2 * SECOND)	/* after SIGKILL, until the group is empty */
 #define ASK_NS		SECOND
 /* our standard error must take the command's last output within this */
@@ -44,6 +45,7 @@ struct command {
 	char *const *argv;		/* [I] */
 	const char *side;		/* [I] whose it is */
 	bool consumer;			/* [I] it reads the stream */
+	bool hangs_up;			/* [I] see command_hangs_up */
 	/* [I] our ends of its input and output, not owned; -1 = it has ours */
 	int input;
 	int output;
@@ -70,6 +72,7 @@ struct command {
 	size_t tail_length;		/* [c] */
 	bool cut;			/* [c] there was more before it */
 	uint64_t last_ns;		/* [t] when the rest is dropped; 0 = never */
+	bool terminated;		/* [t] with hangs_up: SIGTERM was sent */
 	bool killed;			/* [t] */
 	bool answered;			/* [t] `tell' was called for command_ask */
 };
@@ -141,6 +144,12 @@ int
 command_output(const struct command *c)
 {
 	return c->output;
+}
+
+void
+command_hangs_up(struct command *c)
+{
+	c->hangs_up = true;
 }
 
 void
@@ -528,9 +537,16 @@ end(struct command *c)
 static uint64_t
 keep_time(struct command *c, uint64_t now)
 {
-	uint64_t ask, kill_ns = UINT64_MAX;
+	uint64_t ask, kill_ns = UINT64_MAX, term_ns = UINT64_MAX;
 
 	lock_acquire(&c->lock);
+	if (c->stop_ns != 0 && c->hangs_up && !c->terminated)
+		term_ns = c->stop_ns + HANGUP_NS;
+	if (term_ns <= now) {
+		signal_locked(c, SIGTERM);
+		c->terminated = true;
+		term_ns = UINT64_MAX;
+	}
 	ask = c->ask_ns == 0 || c->answered ? UINT64_MAX :
 	    c->state == COMMAND_ENDED ? now : c->ask_ns + ASK_NS;
 	if (c->stop_ns != 0 && !c->killed)
@@ -546,6 +562,8 @@ keep_time(struct command *c, uint64_t now)
 		c->tell(c->cookie);
 		ask = UINT64_MAX;
 	}
+	if (term_ns < ask)
+		ask = term_ns;
 	return ask < kill_ns ? ask : kill_ns;
 }
 
@@ -645,6 +663,17 @@ command_end(struct command *c)
 	return end;
 }
 
+int
+command_status(struct command *c)
+{
+	int status;
+
+	lock_acquire(&c->lock);
+	status = c->signal != 0 ? 255 : c->code;
+	lock_release(&c->lock);
+	return status;
+}
+
 void
 command_ask(struct command *c)
 {
@@ -707,7 +736,7 @@ command_stop(struct command *c)
 		c->stop_ns = clock_now_ns();
 		if (c->state == COMMAND_NEW)
 			never_locked(c);
-		error = signal_locked(c, SIGTERM);
+		error = signal_locked(c, c->hangs_up ? SIGHUP : SIGTERM);
 		/* A stopped process has to run to receive it. */
 		signal_locked(c, SIGCONT);
 	}

@@ -54,6 +54,9 @@ int command_output(const struct command *c);
  */
 void command_watch(struct command *c, void (*tell)(void *cookie), void *cookie);
 
+/* Before command_start: command_stop sends SIGHUP, as the end of a login, a second before SIGTERM. */
+void command_hangs_up(struct command *c);
+
 /* Starts it; later calls do nothing.  A failure to start it is a way to end. */
 void command_start(struct command *c);
 
@@ -64,6 +67,9 @@ enum command_end {
 };
 
 enum command_end command_end(struct command *c);
+
+/* How it ended, as a shell's $?, but 255 after a signal; 0 while it runs. */
+int command_status(struct command *c);
 
 /* The consumer has closed its input: calls `tell' when it ends, or after a second. */
 void command_ask(struct command *c);

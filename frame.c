@@ -530,7 +530,7 @@ done_decode(struct done *done, const uint8_t *in, size_t n)
 	done->total = get64(in);
 	done->status = get32(in + 8);
 	done->waited_ms = get32(in + 12);
-	return done->status == 0 ? NULL : "DONE with a status other than 0";
+	return done->status <= 255 ? NULL : "DONE with a status that is none";
 }
 
 size_t

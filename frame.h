@@ -111,7 +111,7 @@
  *
  *	bytes	payload of DONE
  *	0-7	length of the stream that was written, drained and closed
- *	8-11	status, 0
+ *	8-11	exit status of the command of run, 0-255; otherwise 0
  *	12-15	milliseconds for which the receiver has waited for its consumer, in all
  *
  *	bytes	payload of FAIL
@@ -284,7 +284,7 @@ struct heartbeat {
 
 struct done {
 	uint64_t total;
-	uint32_t status;
+	uint32_t status;	/* of the command of run */
 	uint32_t waited_ms;
 };
 

@@ -53,6 +53,8 @@ message_outcome(struct leg *leg, unsigned pending)
 	if ((pending & PENDING_DONE) != 0) {
 		done.total = leg->session->came;
 		done.waited_ms = rx_waited_ms(leg->rx, leg->session->taken_ns);
+		if (leg->session->command != NULL)
+			done.status = (uint32_t)leg->session->command_status;
 		outflow_control(leg, FRAME_DONE, 0, 0, payload,
 		    done_encode(&done, payload));
 	}

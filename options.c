@@ -191,6 +191,12 @@ static const struct word words[] = {
 	    "command, and the transfer succeeds only if it does; run by the shell "
 	    "if it is one argument" },
 
+	{ .word = "run", .arguments = "COMMAND", .who = DUPLEX_LISTENS, .rest = true,
+	  .kind = KIND_COMMAND, .otherwise = "none",
+	  .help = "with ssh: run this command there with our standard input, output "
+	    "and error, and exit with its status, as ssh does; 255 is a failure of the "
+	    "connection; what it leaves unread is none" },
+
 	{ .word = "checkphrase", .arguments = "WORD", .who = ALL,
 	  .kind = KIND_PHRASE, .range = "exactly 4", .initial = OPTIONS_PHRASE,
 	  .help = "characters that both sides must share: a guard against the "
@@ -283,7 +289,7 @@ struct parse {
 	unsigned remote;	/* with ssh, the other side is; otherwise 0 */
 	char *script;		/* with ssh, its command */
 	bool bootstrap;		/* these words came through ssh */
-	bool execs, sources;	/* with ssh: exec is given, source is given */
+	bool execs, sources, runs;	/* with ssh: exec, source, run is given */
 };
 
 static int	fail(struct parse *p, const char *format, ...)
@@ -730,6 +736,12 @@ take_command(struct parse *p, const struct word *w, char *const *arguments)
 
 	if (p->bootstrap && !script)
 		return fail(p, "%s has several arguments; legal: one", w->word);
+	if (w->who == DUPLEX_LISTENS) {
+		if (p->remote == 0 && !p->bootstrap)
+			return fail(p, "%s is of no use without ssh; legal: ssh HOST %s COMMAND",
+			    w->word, w->word);
+		p->o->runs = true;
+	}
 	if (first[script ? strspn(first, " \t\n") : 0] == '\0')
 		return fail(p, "%s " QUOTED " is empty; legal: a command for the "
 		    "shell, or a program and its arguments", w->word, first);
@@ -780,7 +792,11 @@ recognise(struct parse *p, const struct word *w)
 		p->who = p->remote = SSH;
 	else if (p->who == 0 && (w->kind == KIND_PATH || w->kind == KIND_PORT))
 		p->who = w->who;
-	else if ((p->who & SSH) != 0 && w->kind == KIND_COMMAND) {
+	else if ((p->who & SSH) != 0 && w->kind == KIND_COMMAND && w->who == DUPLEX_LISTENS) {
+		p->runs = true;
+		p->who = SSH | DUPLEX_CALLS;
+		p->remote = SSH | DUPLEX_LISTENS;
+	} else if ((p->who & SSH) != 0 && w->kind == KIND_COMMAND) {
 		*((w->who & RX) != 0 ? &p->execs : &p->sources) = true;
 		p->who = SSH | (p->execs ? TX_CALLS : RX_CALLS);
 		p->remote = SSH | (p->execs ? RX_LISTENS : TX_LISTENS);
@@ -850,9 +866,11 @@ survey(struct parse *p, int argc, char *const argv[])
 	if (p->who == 0)
 		return fail(p, "neither \"tx\" nor \"rx\" is given; legal: "
 		    "tx HOST PORT or rx PORT, see --help");
-	if ((p->who & SSH) != 0 && !p->execs && !p->sources)
+	if (p->runs && (p->execs || p->sources))
+		return fail(p, "\"run\" excludes \"exec\" and \"source\"; legal: one of them");
+	if ((p->who & SSH) != 0 && !p->execs && !p->sources && !p->runs)
 		return fail(p, "ssh needs to know what to do there; legal: "
-		    "exec COMMAND or source COMMAND, or both");
+		    "exec COMMAND or source COMMAND, or both, or run COMMAND");
 	p->o->mode = (p->who & TX) != 0 ? OPTIONS_TX :
 	    (p->who & RX) != 0 ? OPTIONS_RX : OPTIONS_DUPLEX;
 	p->o->calls = (p->who & CALLS) != 0;
@@ -968,7 +986,7 @@ take_remote(struct parse *p)
 {
 	struct options *o = p->o;
 	const char *head[] = {
-		(p->remote & RX) != 0 ? "rx" : "offer", o->ports, "wait", o->remote_wait,
+		o->runs ? "duplex" : (p->remote & RX) != 0 ? "rx" : "offer", o->ports, "wait", o->remote_wait,
 		"bind", LOOPBACK
 	};
 	size_t n = sizeof(head) / sizeof(head[0]);
@@ -984,7 +1002,8 @@ take_remote(struct parse *p)
 	memmove(o->remote_words + n, o->remote_words, o->remote_count * sizeof(o->remote_words[0]));
 	memcpy(o->remote_words, head, n * sizeof(head[0]));
 	o->remote_count += n;
-	o->remote_words[o->remote_count++] = (p->remote & RX) != 0 ? "exec" : "source";
+	o->remote_words[o->remote_count++] = o->runs ? "run" :
+	    (p->remote & RX) != 0 ? "exec" : "source";
 	o->remote_words[o->remote_count++] = p->script;
 }
 
@@ -1089,8 +1108,8 @@ options_parse_orders(struct options *o, int argc, char *const argv[],
 
 	if (parse(&p, argc, argv) == -1)
 		return -1;
-	if ((o->mode != OPTIONS_TX && o->mode != OPTIONS_RX) || o->calls ||
-	    o->command == NULL)
+	if ((o->mode != OPTIONS_TX && o->mode != OPTIONS_RX &&
+	    (o->mode != OPTIONS_DUPLEX || !o->runs)) || o->calls || o->command == NULL)
 		return fail(&p, "the orders are not for a side that listens and runs a command");
 	return 0;
 }
@@ -1173,6 +1192,7 @@ options_usage(FILE *f)
 	    "usage: viamillipede ssh [USER@]HOST exec COMMAND [source COMMAND] "
 	    "[WORD ...]\n"
 	    "       viamillipede ssh [USER@]HOST source COMMAND [WORD ...]\n"
+	    "       viamillipede ssh [USER@]HOST run COMMAND [WORD ...]\n"
 	    "       viamillipede tx HOST PORT [from ADDRESS] [tx ...] [WORD ...]"
 	    "\n                    [source COMMAND ...]\n"
 	    "       viamillipede rx PORT [WORD ...] [exec COMMAND ...]\n"
@@ -1188,6 +1208,7 @@ options_usage(FILE *f)
 	    "sizes take\nK, M, G, T (binary).\n", f);
 	print_roles(f);
 	print_words(f, SSH, "With ssh");
+	print_word(f, find_word("run", DUPLEX_LISTENS));
 	print_words(f, CALLS, "Who calls (tx, fetch, duplex)");
 	print_words(f, LISTENS, "Who listens (rx, offer, duplex)");
 	print_words(f, SENDS, "Who sends (tx, offer, duplex)");
@@ -1197,4 +1218,6 @@ options_usage(FILE *f)
 	(void)fputs("\nExit status:\n", f);
 	for (size_t i = 0; i < NSTATUSES; i++)
 		(void)fprintf(f, "  %zu  %s\n", i, statuses[i]);
+	(void)fprintf(f, "  %d  with run, which ends as its command: any other failure\n",
+	    EXIT_RUN);
 }

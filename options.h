@@ -41,7 +41,8 @@ enum exit_status {
 	EXIT_UNREACHED = 4,	/* no contact within wait, no leg for timeout */
 	EXIT_UNCONFIRMED = 5,	/* all delivered, the confirmation never came */
 	EXIT_COMMAND = 6,	/* the command at either end failed */
-	EXIT_UNBEGUN = 7	/* through ssh: nothing of standard input was read */
+	EXIT_UNBEGUN = 7,	/* through ssh: nothing of standard input was read */
+	EXIT_RUN = 255		/* run: there is no exit status of the command */
 };
 
 enum options_mode {
@@ -75,6 +76,7 @@ struct options {
 	unsigned legs;			/* most legs at once */
 
 	bool served;			/* ssh started this side, which answers through it */
+	bool runs;			/* the command's end is the stream's, its status ours */
 
 	/* the side that starts the other one through ssh */
 	char ssh_host[OPTIONS_TEXT_SIZE];	/* "" = without ssh */

@@ -192,7 +192,8 @@ done_locked(struct session *s)
 	if ((s->receives && s->taken_ns == 0) || (s->sends && !s->confirmed) ||
 	    !outcome_locked(s, OUTCOME_DONE, EXIT_DELIVERED))
 		return;
-	if (s->receives) {
+	/* The caller of run is done with it, and the other end has no outcome of its own. */
+	if (s->receives && (!s->options->runs || s->command != NULL)) {
 		if (s->sends)
 			legs_say_locked(s, PENDING_BYE);
 		keep_locked(s);
@@ -208,7 +209,9 @@ half_done(void *cookie, uint64_t total, uint64_t digest)
 	struct session *s = cookie;
 
 	session_lock(s);
-	if (s->direction.outcome == OUTCOME_NONE) {
+	if (s->direction.outcome == OUTCOME_NONE && s->taken_ns == 0) {
+		if (s->options->runs && s->command != NULL)
+			s->command_status = command_status(s->command);
 		s->came = total;
 		s->taken_ns = clock_now_ns();
 		if (!s->sends) {
@@ -247,8 +250,9 @@ outcome_peer_done(struct session *s, const struct done *done)
 	struct tx_state state;
 
 	tx_state(s->tx, &state);
-	/* It cannot confirm what was not sent. */
-	if (!state.finished || state.next != state.read || state.read != done->total) {
+	/* It cannot confirm what was not sent; but a command that runs may leave some of it. */
+	if (s->options->runs && s->command == NULL ? done->total > state.next :
+	    !state.finished || state.next != state.read || state.read != done->total) {
 		outcome_fail(s, FAIL_PROTOCOL, "the receiver confirms %llu bytes of %llu",
 		    (unsigned long long)done->total, (unsigned long long)state.next);
 		return;
@@ -257,6 +261,7 @@ outcome_peer_done(struct session *s, const struct done *done)
 	session_lock(s);
 	if (s->direction.outcome == OUTCOME_NONE) {
 		s->direction.total = done->total;
+		s->command_status = (int)done->status;
 		s->confirmed = true;
 		done_locked(s);
 	}

@@ -84,6 +84,7 @@ struct rx {
 	bool pipe;			/* [I] the consumer is a pipe */
 	bool socket;			/* [I] or a socket */
 	bool shuts;			/* [I] its end is a shutdown of writing */
+	bool lenient;			/* [I] see rx_lenient */
 	struct lock lock;
 	/*
 	 * The writer waits until reassembly_writable, or reassembly_complete, or stopped.
@@ -160,6 +161,27 @@ pooled_free(struct pooled *p)
 }
 
 /*
+ * The consumer reads no more, and the stream goes on: nowhere.  Whoever writes to fd
+ * meanwhile has the one or the other.
+ */
+static void
+read_no_more(struct rx *rx)
+{
+	int fd;
+
+	lock_acquire(&rx->lock);
+	while (rx->watching)
+		lock_wait(&rx->work, &rx->lock);
+	fd = rx->closed ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd != -1) {
+		dup2(fd, rx->fd);
+		net_close_on_exec(rx->fd);
+		close(fd);
+	}
+	lock_release(&rx->lock);
+}
+
+/*
  * The command has ended, or has closed its input and goes on.  If it succeeded,
  * nothing is to do here: finish waits for it, and rx_look notices if it ended before
  * the stream.
@@ -169,7 +191,17 @@ command_over(void *cookie)
 {
 	char text[FRAME_TEXT_MAX + 1];
 	struct rx *rx = cookie;
+	uint64_t delivered;
 	bool broken;
+
+	if (rx->lenient) {
+		read_no_more(rx);
+		lock_acquire(&rx->lock);
+		delivered = rx->reassembly.cursor;
+		lock_release(&rx->lock);
+		rx->owner.done(rx->owner.cookie, delivered, 0);
+		return;
+	}
 
 	lock_acquire(&rx->lock);
 	broken = rx->broken;
@@ -1051,6 +1083,10 @@ rx_fail_memory(struct rx *rx)
 void
 rx_fail_consumer(struct rx *rx)
 {
+	if (rx->lenient) {
+		read_no_more(rx);
+		return;
+	}
 	rx_stop(rx);
 	if (rx->command != NULL) {
 		lock_acquire(&rx->lock);
@@ -1157,7 +1193,8 @@ drain(struct rx *rx)
 			if (taken(rx))
 				return true;
 			rx_fail_consumer(rx);
-			return false;
+			if (!rx->lenient)
+				return false;
 		}
 		nanosleep(&ts, NULL);
 		if (ts.tv_nsec < 50000000)
@@ -1207,7 +1244,8 @@ content(struct rx *rx)
 	lock_acquire(&rx->lock);
 	rx->write_ns = 0;
 	lock_release(&rx->lock);
-	return well;
+	/* With lenient command_over says so. */
+	return well && !rx->lenient;
 }
 
 /* The stream is complete.  DONE follows only if every step here succeeds. */
@@ -1348,6 +1386,12 @@ writer(void *argument)
 	if (put)
 		finish(rx);
 	return NULL;
+}
+
+void
+rx_lenient(struct rx *rx)
+{
+	rx->lenient = true;
 }
 
 void

@@ -42,6 +42,11 @@ struct rx;
 struct rx *rx_new(const struct half_owner *owner, struct command *command, int fd);
 /* Before rx_start: fd is also read from, so its end is a shutdown. */
 void rx_shuts(struct rx *rx);
+/*
+ * Before rx_start: what the command leaves unread is no failure, and nor is how it ends:
+ * that is the end of the stream, and owner.done is called then, perhaps before FIN.
+ */
+void rx_lenient(struct rx *rx);
 /* Starts the writer; 0, or an errno. */
 int rx_start(struct rx *rx);
 

@@ -109,6 +109,7 @@ struct session {
 	bool confirmed;			/* [s] the peer has all that this end sends */
 	uint64_t taken_ns;		/* [s] when the consumer had all that came; 0 = not yet */
 	uint64_t came;			/* [s] set before PENDING_DONE in `pending', then [I] */
+	int command_status;		/* [s] with run: likewise, or what the peer's DONE said */
 	struct events events;		/* of legs, for the report */
 	atomic_ullong progress_ns;	/* [a] last progress, or when none was due */
 	unsigned pending;		/* [s] what every leg has to send, PENDING_ bits */

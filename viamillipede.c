@@ -381,6 +381,10 @@ make_rx(struct session *s, const struct half_owner *owner)
 	rx = rx_new(owner, s->command, output);
 	if (rx != NULL && s->sends && s->command == NULL && one_socket(output))
 		rx_shuts(rx);
+	if (rx != NULL && s->options->runs && s->command != NULL) {
+		rx_lenient(rx);
+		command_hangs_up(s->command);
+	}
 	return rx;
 }
 
@@ -587,7 +591,7 @@ connect_ssh(struct ssh *ssh, const struct session *s, const struct listener *l)
 		return ssh_answer(ssh, s->options, l->net.name[0]);
 	if (s->options->ssh_host[0] == '\0')
 		return 0;
-	error = ssh_listen(ssh, s->sends ? STDOUT_FILENO : STDERR_FILENO);
+	error = ssh_listen(ssh, s->receives ? STDERR_FILENO : STDOUT_FILENO);
 	return error == 0 ? 0 : start_thread_failed("the thread that listens to ssh", error);
 }
 
@@ -770,10 +774,14 @@ main(int argc, char *argv[])
 	}
 	status = begin_ssh(&session, &ssh, &options);
 	if (status != EXIT_DELIVERED)
-		return status;
+		return options.runs ? EXIT_RUN : status;
 	block_ending();
 	log_open();
 	log_set((int)options.verbose);
+	status = run(&session, &options, &ssh);
+	/* As ssh does: the command's own, or one that says that there is none. */
+	if (options.runs)
+		status = status == EXIT_DELIVERED ? session.command_status : EXIT_RUN;
 	/* Threads may be in a read or a write that never ends, so none is joined. */
-	exit(run(&session, &options, &ssh));
+	exit(status);
 }

@@ -561,6 +561,7 @@ ssh_begin(struct ssh *s, struct options *options)
 	int status = EXIT_UNBEGUN;
 	enum talk talk;
 
+	s->whole = options->runs;
 	line_prepare(&s->line);
 	catch_ending(s);
 	if (start_ssh(s, options) == -1) {
@@ -767,7 +768,7 @@ ssh_end(struct ssh *s)
 	if (s->answered && s->flags != -1)
 		(void)fcntl(s->output, F_SETFL, s->flags);
 	/* It may be left with our last words, which it takes there without us. */
-	if (s->pid != 0 && !(all && over && atomic_load(&s->line.quiet)))
+	if (s->pid != 0 && (s->whole || !(all && over && atomic_load(&s->line.quiet))))
 		reap(s->pid, all && s->to != 0 ? END_NS : 0);
 }
 

@@ -169,3 +169,12 @@ table ip t {
 }
 END
 }
+
+# `go NAME COMMAND [WORD ...]`: as ssh there COMMAND.
+go()
+{
+	_go=$1
+	_command=$2
+	shift 2
+	start "$_go" "$V" ssh there run "$_command" ssh-command "$SSH" remote-program "$T/far" "$@"
+} 3<&0

@@ -972,8 +972,10 @@ test_payload_ranges(void)
 	for (i = 26; i < 28; i++)
 		CHECK(payload_with(FRAME_HEARTBEAT, i, 1, 1 + roll() % 255) != NULL);
 
-	for (i = 8; i < 12; i++)
+	for (i = 8; i < 11; i++)
 		CHECK(payload_with(FRAME_DONE, i, 1, 1 + roll() % 255) != NULL);
+	for (v = 0; v < 256; v++)
+		CHECK(payload_with(FRAME_DONE, 11, 1, v) == NULL);
 
 	for (v = 0; v < 0x10000; v++)
 		CHECK((payload_with(FRAME_FAIL, 0, 2, v) == NULL) ==

@@ -604,6 +604,13 @@ test_ssh(void)
 	CHECK(o.command == NULL);
 	remote("ssh u@h source c", "offer 0 wait 60 source c");
 	CHECK(o.mode == OPTIONS_RX && o.calls);
+	remote("ssh h run c checksum legs 3 bind 10.0.0.1",
+	    "duplex 0 wait 60 checksum bind 10.0.0.1 run c");
+	CHECK(o.mode == OPTIONS_DUPLEX && o.calls && o.runs && o.checksum && o.command == NULL);
+	bad("ssh h run c exec d", "run|exec|source");
+	bad("ssh h source d run c", "run|exec|source");
+	bad("duplex 0 run c", "run|ssh");
+	bad("duplex a 1 run c", "run");
 	/* Each word goes to who has a use for it. */
 	remote("ssh h source c checksum window 2M legs 3 timeout 9 frame 64K congestion x",
 	    "offer 0 wait 60 checksum window 2M timeout 9 frame 64K congestion x source c");
