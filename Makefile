@@ -27,8 +27,8 @@ CRYPTO = crypto/aead.c crypto/aesgcm.c crypto/aesgcm_arm.c crypto/aesgcm_part.c 
 	crypto/secret.c crypto/x25519.c
 SRCS = $(WORLD) $(TOLD) $(CRYPTO) command.c greeting.c listener.c rx.c supervise.c tx.c worker.c \
 	report/monitor.c report/progress.c report/report.c report/stats.c report/summary.c \
-	ssh/bootstrap.c ssh/line.c ssh/ssh.c ssh/tunnel.c sys/child.c sys/guardian.c sys/lookup.c \
-	sys/memory.c sys/net.c sys/wake.c
+	ssh/bootstrap.c ssh/line.c ssh/millipedesh.c ssh/ssh.c ssh/tunnel.c sys/child.c \
+	sys/guardian.c sys/lookup.c sys/memory.c sys/net.c sys/wake.c
 OBJS = $(SRCS:.c=.o)
 LIB = build/lib.a
 
@@ -114,10 +114,10 @@ install: viamillipede
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/viamillipede \
 	    $(DESTDIR)$(MANDIR)/man1
 	cp viamillipede $(DESTDIR)$(PREFIX)/bin/
+	cd $(DESTDIR)$(PREFIX)/bin && ln -sf viamillipede millipedesh && chmod 755 viamillipede
 	cp share/report-svg share/example.svg $(DESTDIR)$(PREFIX)/share/viamillipede/
 	cp viamillipede.1 $(DESTDIR)$(MANDIR)/man1/
-	cd $(DESTDIR)$(PREFIX) && chmod 755 bin/viamillipede share/viamillipede/report-svg
-	cd $(DESTDIR)$(PREFIX) && chmod 644 share/viamillipede/example.svg
+	cd $(DESTDIR)$(PREFIX)/share/viamillipede && chmod 755 report-svg && chmod 644 example.svg
 	chmod 644 $(DESTDIR)$(MANDIR)/man1/viamillipede.1
 
 demo: viamillipede; tests/demo.sh

@@ -54,7 +54,7 @@ int command_output(const struct command *c);
  */
 void command_watch(struct command *c, void (*tell)(void *cookie), void *cookie);
 
-/* Before command_start: command_stop sends SIGHUP, as the end of a login, a second before SIGTERM. */
+/* Before command_start: command_stop sends SIGHUP a second before SIGTERM, as a login's end. */
 void command_hangs_up(struct command *c);
 
 /* Starts it; later calls do nothing.  A failure to start it is a way to end. */

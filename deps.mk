@@ -1020,6 +1020,11 @@ ssh/line.o: sys/lookup.h
 ssh/line.o: sys/net.h
 ssh/line.o: sys/thread.h
 ssh/line.o: sys/wake.h
+ssh/millipedesh.o: options.h
+ssh/millipedesh.o: ssh/bootstrap.h
+ssh/millipedesh.o: ssh/millipedesh.c
+ssh/millipedesh.o: ssh/millipedesh.h
+ssh/millipedesh.o: sys/log.h
 ssh/ssh.o: core/time.h
 ssh/ssh.o: crypto/entropy.h
 ssh/ssh.o: crypto/sha256.h
@@ -1037,6 +1042,7 @@ ssh/ssh.o: sys/net.h
 ssh/ssh.o: sys/thread.h
 ssh/ssh.o: sys/wake.h
 ssh/tunnel.o: core/time.h
+ssh/tunnel.o: options.h
 ssh/tunnel.o: ssh/tunnel.c
 ssh/tunnel.o: ssh/tunnel.h
 ssh/tunnel.o: sys/child.h
@@ -1203,6 +1209,7 @@ viamillipede.o: rx.h
 viamillipede.o: session.h
 viamillipede.o: ssh/bootstrap.h
 viamillipede.o: ssh/line.h
+viamillipede.o: ssh/millipedesh.h
 viamillipede.o: ssh/ssh.h
 viamillipede.o: ssh/tunnel.h
 viamillipede.o: state.h

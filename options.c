@@ -712,14 +712,15 @@ static int
 take_line(struct parse *p, const struct word *w, char *const *arguments)
 {
 	const char *text = arguments[0];
-	size_t length = strlen(text);
-	bool good = text[strspn(text, " ")] != '\0' && length < OPTIONS_TEXT_SIZE;
+	size_t length = strlen(text), size = w->field == offsetof(struct options, ssh) ?
+	    sizeof(p->o->ssh) : OPTIONS_TEXT_SIZE;
+	bool good = text[strspn(text, " ")] != '\0' && length < size;
 
 	for (size_t i = 0; good && i < length; i++)
 		good = (unsigned char)text[i] >= ' ' && text[i] != '\177';
 	if (!good)
 		return fail(p, "%s " QUOTED " is not legal; legal: a line of 1 "
-		    "to %d characters", w->word, text, OPTIONS_TEXT_SIZE - 1);
+		    "to %zu characters", w->word, text, size - 1);
 	memcpy(field_of(p, w), text, length + 1);
 	return 0;
 }
@@ -986,7 +987,8 @@ take_remote(struct parse *p)
 {
 	struct options *o = p->o;
 	const char *head[] = {
-		o->runs ? "duplex" : (p->remote & RX) != 0 ? "rx" : "offer", o->ports, "wait", o->remote_wait,
+		o->runs ? "duplex" : (p->remote & RX) != 0 ? "rx" : "offer", o->ports,
+		"wait", o->remote_wait,
 		"bind", LOOPBACK
 	};
 	size_t n = sizeof(head) / sizeof(head[0]);

@@ -77,10 +77,11 @@ struct options {
 
 	bool served;			/* ssh started this side, which answers through it */
 	bool runs;			/* the command's end is the stream's, its status ours */
+	bool yields;			/* where it has no viamillipede, ssh does it alone */
 
 	/* the side that starts the other one through ssh */
 	char ssh_host[OPTIONS_TEXT_SIZE];	/* "" = without ssh */
-	char ssh[OPTIONS_TEXT_SIZE];	/* the shell's command line that runs ssh */
+	char ssh[OPTIONS_FILE_SIZE];	/* the shell's command line that runs ssh */
 	char remote[OPTIONS_TEXT_SIZE];	/* this program's name there */
 	char ports[OPTIONS_PORTS_SIZE];	/* where it may listen there, like port */
 	bool tunnel;			/* all legs go through ssh */

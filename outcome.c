@@ -261,7 +261,9 @@ outcome_peer_done(struct session *s, const struct done *done)
 	session_lock(s);
 	if (s->direction.outcome == OUTCOME_NONE) {
 		s->direction.total = done->total;
-		s->command_status = (int)done->status;
+		/* Ours is what the peer is told. */
+		if (s->command == NULL)
+			s->command_status = (int)done->status;
 		s->confirmed = true;
 		done_locked(s);
 	}

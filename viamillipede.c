@@ -103,6 +103,7 @@
 #include "rx.h"
 #include "outcome.h"
 #include "session.h"
+#include "ssh/millipedesh.h"
 #include "ssh/ssh.h"
 #include "ssh/tunnel.h"
 #include "sys/guardian.h"
@@ -745,17 +746,25 @@ main(int argc, char *argv[])
 {
 	static struct options options;
 	static struct session session;
+	static struct millipedesh shell;
 	static struct ssh ssh;
 	char why[OPTIONS_WHY_SIZE];
+	const char *left;
+	bool called;
 	int status;
 
 	if (fill_descriptors() == -1)
 		return EXIT_FAILED;
+	called = argc > 0 && millipedesh_called(argv[0]);
+	if (called && !millipedesh_words(&shell, argc, argv, &left))
+		return millipedesh_leave(&shell, left);
 	block_asking();
-	if (options_parse(&options, argc, argv, why, sizeof(why)) == -1) {
+	if (options_parse(&options, called ? shell.words : argc, called ? shell.word : argv, why,
+	    sizeof(why)) == -1) {
 		log_line(LOG_ERROR, "%s", why);
-		return EXIT_USAGE;
+		return called ? EXIT_RUN : EXIT_USAGE;
 	}
+	options.yields = called;
 	if (options.mode == OPTIONS_HELP)
 		return print_out(options_usage);
 	if (options.mode == OPTIONS_VERSION)
@@ -773,6 +782,8 @@ main(int argc, char *argv[])
 		return EXIT_FAILED;
 	}
 	status = begin_ssh(&session, &ssh, &options);
+	if (status != EXIT_DELIVERED && called && ssh.absent)
+		return millipedesh_leave(&shell, "it has no viamillipede of this version");
 	if (status != EXIT_DELIVERED)
 		return options.runs ? EXIT_RUN : status;
 	block_ending();

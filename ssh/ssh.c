@@ -82,7 +82,7 @@ reap(pid_t pid, uint64_t ns)
 static int
 start_ssh(struct ssh *s, const struct options *o)
 {
-	char line[LINE], remote[LINE], binary[LINE - 16];
+	char line[OPTIONS_FILE_SIZE + 64], remote[LINE], binary[LINE - 16];
 	char *argv[] = {
 		"sh", "-c", line, "ssh", "-T", (char *)(uintptr_t)o->ssh_host, remote, NULL
 	};
@@ -320,12 +320,16 @@ was_taken(int pipe)
  * orders, which it does only after it has logged in.
  */
 static int
-tell_end(const struct options *o, int status, bool taken)
+tell_end(struct ssh *s, const struct options *o, int status, bool taken)
 {
 	if (status == -1 || !WIFEXITED(status)) {
 		log_line(LOG_ERROR, "ssh to %s was ended by a signal", o->ssh_host);
 		return EXIT_UNBEGUN;
 	}
+	s->absent = WEXITSTATUS(status) == 127 || WEXITSTATUS(status) == 126 ||
+	    WEXITSTATUS(status) == EXIT_USAGE;
+	if (s->absent && o->yields)
+		return EXIT_UNBEGUN;
 	switch (WEXITSTATUS(status)) {
 	case 255:
 		if (taken) {
@@ -334,6 +338,9 @@ tell_end(const struct options *o, int status, bool taken)
 			    o->remote);
 			break;
 		}
+		/* ssh itself has said why. */
+		if (o->yields)
+			return EXIT_UNBEGUN;
 		log_line(LOG_ERROR, has_terminal() ? "ssh cannot log in to %s" :
 		    "ssh cannot log in to %s; without a terminal it cannot ask: use a key or "
 		    "an agent", o->ssh_host);
@@ -374,7 +381,7 @@ no_answer(struct ssh *s, const struct options *o, enum talk talk)
 	case TALK_GOES_ON:
 	case TALK_ANSWERED:
 	case TALK_ENDED:
-		return tell_end(o, status, taken);
+		return tell_end(s, o, status, taken);
 	case TALK_CALLED_OFF:
 		break;
 	case TALK_LATE:
@@ -460,7 +467,7 @@ config_value(const char *text, const char *name, char value[OPTIONS_TEXT_SIZE])
 static bool
 goes_to_us(const struct ssh *s, const struct options *o, const char *host)
 {
-	char line[LINE], *argv[] = {
+	char line[OPTIONS_FILE_SIZE + 64], *argv[] = {
 		"sh", "-c", line, "ssh", "-G", (char *)(uintptr_t)o->ssh_host, NULL
 	};
 	char text[CONFIG], value[OPTIONS_TEXT_SIZE];

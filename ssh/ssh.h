@@ -41,6 +41,7 @@ struct ssh {
 	size_t length;		/* and its length */
 	bool told;		/* local side: ssh has taken some of the orders */
 	bool over;		/* main thread: ssh_end was called */
+	bool absent;		/* local side: there is no program of this version there */
 	bool whole;		/* local side: all of the command's errors come before we end */
 	int ended[2];		/* [t] a pipe whose write end is closed when all was passed on */
 	struct wake hurry;	/* to the main thread: ssh_hurry was called */

@@ -11,10 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "sys/child.h"
 #include "sys/lock.h"
 
-#define LINE	1000	/* bytes of a command line */
+#define LINE	(OPTIONS_FILE_SIZE + 64)	/* bytes of a command line */
 #define SAID	1024	/* bytes kept of the messages of ssh */
 
 /*

@@ -30,6 +30,11 @@ for status in 0 3 77 255; do
 	[ "$(cat "$T/out")" = out ] || fail "another output"
 	says_only c "$T/err"
 done
+# Whichever end is done first.
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	go c 'cat >/dev/null; exit 9' </dev/null >"$T/out"
+	ended c 9
+done
 for words in '' checksum tunnel 'window 1M legs 3'; do
 	# shellcheck disable=SC2086
 	go c cat $words <"$T/in" >"$T/out"

@@ -652,6 +652,7 @@ word_queue(const char *word, struct settings *set)
 		return true;
 	if (word_scaled(word, 1024, &set->queue_bytes))
 		return set->queue_bytes > 0;
+	set->queue_bytes = 0;
 	return word_time(word, &set->queue_ns) && set->queue_ns > 0;
 }
 
