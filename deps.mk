@@ -223,6 +223,9 @@ build/unit_lookup: tests/unit_lookup.c
 build/unit_memory: sys/memory.h
 build/unit_memory: tests/check.h
 build/unit_memory: tests/unit_memory.c
+build/unit_millipedesh: ssh/millipedesh.h
+build/unit_millipedesh: tests/check.h
+build/unit_millipedesh: tests/unit_millipedesh.c
 build/unit_noise: crypto/aead.h
 build/unit_noise: crypto/aesgcm.h
 build/unit_noise: crypto/bytes.h

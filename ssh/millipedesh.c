@@ -41,35 +41,41 @@ millipedesh_called(const char *name)
 
 /* The real ssh */
 
+/* The first program of this name in PATH that is not `other'; its path is in `to'. */
 static bool
-is_us(const struct stat *other)
+find(const char *name, const struct stat *other, char *to, size_t size)
 {
-	struct stat ours;
-
-	return stat("/proc/self/exe", &ours) == 0 && ours.st_dev == other->st_dev &&
-	    ours.st_ino == other->st_ino;
-}
-
-/* The first in PATH that is not this program. */
-static bool
-find_ssh(struct millipedesh *m)
-{
-	const char *path = getenv("PATH"), *named = getenv("MILLIPEDESH_SSH"), *end;
+	const char *path = getenv("PATH"), *end;
 	struct stat st;
 
-	if (named != NULL && named[0] != '\0')
-		return snprintf(m->ssh, sizeof(m->ssh), "%s", named) < (int)sizeof(m->ssh);
 	if (path == NULL)
 		path = "/usr/local/bin:/usr/bin:/bin";
 	for (; *path != '\0'; path = *end != '\0' ? end + 1 : end) {
 		end = path + strcspn(path, ":");
-		if (snprintf(m->ssh, sizeof(m->ssh), "%.*s/ssh", (int)(end - path), path) <
-		    (int)sizeof(m->ssh) && access(m->ssh, X_OK) == 0 &&
-		    stat(m->ssh, &st) == 0 && S_ISREG(st.st_mode) && !is_us(&st))
+		if (snprintf(to, size, "%.*s/%s", (int)(end - path), path, name) < (int)size &&
+		    access(to, X_OK) == 0 && stat(to, &st) == 0 && S_ISREG(st.st_mode) &&
+		    (other == NULL || st.st_dev != other->st_dev || st.st_ino != other->st_ino))
 			return true;
 	}
-	m->ssh[0] = '\0';
+	to[0] = '\0';
 	return false;
+}
+
+/* The real one: a link to this program would call itself without end. */
+static bool
+find_ssh(struct millipedesh *m)
+{
+	const char *named = getenv("MILLIPEDESH_SSH"), *name = m->argv[0];
+	char path[sizeof(m->ssh)];
+	struct stat us;
+
+	if (named != NULL && named[0] != '\0')
+		return snprintf(m->ssh, sizeof(m->ssh), "%s", named) < (int)sizeof(m->ssh);
+	if (stat("/proc/self/exe", &us) == -1 &&
+	    ((strchr(name, '/') == NULL && !find(name, NULL, path, sizeof(path))) ||
+	    stat(strchr(name, '/') == NULL ? path : name, &us) == -1))
+		return false;
+	return find("ssh", &us, m->ssh, sizeof(m->ssh));
 }
 
 /* Was this told to this user, for this host, within a day?  It is from now on. */
@@ -84,9 +90,10 @@ told_today(const char *host)
 
 	if (cache != NULL && cache[0] != '\0')
 		n = (size_t)snprintf(name, sizeof(name) - 300, "%s", cache);
+	else if (home != NULL && home[0] != '\0')
+		n = (size_t)snprintf(name, sizeof(name) - 300, "%s/.cache", home);
 	else
-		n = (size_t)snprintf(name, sizeof(name) - 300, "%s/.cache",
-		    home != NULL ? home : "");
+		return false;
 	if (n >= sizeof(name) - 300)
 		return false;
 	mkdir(name, 0700);

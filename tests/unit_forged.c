@@ -96,7 +96,10 @@ rounds(unsigned n)
 	for (i = 0; i < 6; i++)
 		if (is_up(n))
 			inside_leg_round(legs[n]);
-	world_run(session.sends ? "viamillipede-r" : "viamillipede-w");
+	if (session.sends)
+		world_run("viamillipede-r");
+	if (session.receives)
+		world_run("viamillipede-w");
 }
 
 static bool
@@ -107,7 +110,7 @@ connect_leg(unsigned n)
 	struct hello h;
 
 	memset(&h, 0, sizeof(h));
-	h.role = session.sends ? ROLE_RECEIVER : ROLE_SENDER;
+	h.role = session_peer_role(&session);
 	memset(h.session, who, FRAME_ID);
 	h.leg = (uint16_t)n;
 	h.incarnation = ++incarnations[n];
@@ -245,10 +248,10 @@ sender_at(unsigned moment)
 static void
 at(unsigned moment)
 {
+	if (session.receives)
+		receiver_at(moment);
 	if (session.sends)
 		sender_at(moment);
-	else
-		receiver_at(moment);
 	rounds(0);
 	rounds(0);
 	rounds(1);
@@ -265,11 +268,14 @@ finish(void)
 	MUST(session.direction.outcome == OUTCOME_NONE);
 	world_at(legs[0]->fd)->hold = 0;
 	rounds(0);
-	if (!session.sends) {
+	if (session.receives) {
 		for (i = 0; i < TOTAL; i += 1000)
 			say_data(0, i, 1000);
 		say_fin(0);
-	} else {
+		for (i = 0; i < 4; i++)
+			rounds(0);
+	}
+	if (session.sends) {
 		world.source_have = TOTAL;
 		world.source_end = true;
 		for (i = 0; i < 4; i++)
@@ -281,7 +287,7 @@ finish(void)
 	for (i = 0; i < 4; i++)
 		rounds(0);
 	MUST(session.direction.outcome == OUTCOME_DONE && session.status == 0);
-	MUST(session.sends || written == TOTAL);
+	MUST(!session.receives || written == TOTAL);
 }
 
 /* Books */
@@ -309,7 +315,8 @@ books(uint64_t *to)
 		session.direction.frame, session.direction.checked,
 		session.timeout_ns, session.up, session.busy, session.losses, session.pending,
 		session.direction.outcome, (uint64_t)session.status,
-		session.direction.total, session.released,
+		session.direction.total, session.released, session.confirmed,
+		session.taken_ns, session.came, (uint64_t)session.command_status,
 		atomic_load(&session.progress_ns), written
 	};
 	size_t n = sizeof(fixed) / sizeof(fixed[0]);
@@ -318,8 +325,10 @@ books(uint64_t *to)
 	memcpy(to, fixed, sizeof(fixed));
 	for (i = 0; i < LEGS; i++)
 		n += leg_books(legs[i], to + n);
-	n += session.sends ? inside_tx_books(session.tx, to + n) :
-	    inside_rx_books(session.rx, to + n);
+	if (session.sends)
+		n += inside_tx_books(session.tx, to + n);
+	if (session.receives)
+		n += inside_rx_books(session.rx, to + n);
 	MUST(n <= BOOKS);
 	return n;
 }
@@ -364,7 +373,7 @@ forge(void)
 }
 
 static void
-begin(bool sender)
+begin(enum options_mode mode)
 {
 	char why[OPTIONS_WHY_SIZE];
 	unsigned i;
@@ -374,16 +383,17 @@ begin(bool sender)
 	world.written = judge_written;
 	world.read = read_source;
 	written = 0;
-	options.mode = sender ? OPTIONS_TX : OPTIONS_RX;
+	options.mode = mode;
 	options.checksum = kind == CHECKED;
 	MUST(session_init(&session, &options) == 0);
 	if (kind == KEYED)
 		MUST(key_take(&session.key, "the key of all these sessions, 32+", 34, why,
 		    sizeof(why)) == 0);
-	if (sender) {
+	if (session.sends) {
 		session.tx = inside_tx_new(&session);
 		MUST(session.tx != NULL && tx_start(session.tx) == 0);
-	} else {
+	}
+	if (session.receives) {
 		session.rx = inside_rx_new(&session);
 		MUST(session.rx != NULL && rx_start(session.rx) == 0);
 	}
@@ -413,18 +423,18 @@ end(void)
 	key_close(&session.key);
 	if (session.sends)
 		inside_tx_free(session.tx);
-	else
+	if (session.receives)
 		inside_rx_free(session.rx);
 }
 
 /* One session up to a moment and beyond; its books then. */
 static size_t
-live(bool sender, unsigned moment, bool forged, uint64_t *to)
+live(enum options_mode mode, unsigned moment, bool forged, uint64_t *to)
 {
 	unsigned i;
 	size_t n;
 
-	begin(sender);
+	begin(mode);
 	MUST(connect_leg(0) && connect_leg(1));
 	for (i = 1; i <= moment; i++)
 		at(i);
@@ -448,7 +458,7 @@ live(bool sender, unsigned moment, bool forged, uint64_t *to)
 }
 
 static void
-attempt(bool sender, unsigned moment)
+attempt(enum options_mode mode, unsigned moment)
 {
 	uint64_t plain[BOOKS], after[BOOKS];
 	size_t n, m, i;
@@ -459,13 +469,14 @@ attempt(bool sender, unsigned moment)
 	if (forgeries % 8 != 0)
 		return;
 #endif
-	n = live(sender, moment, false, plain);
-	m = live(sender, moment, true, after);
+	n = live(mode, moment, false, plain);
+	m = live(mode, moment, true, after);
 	for (i = 0; i < n && i < m && plain[i] == after[i]; i++)
 		;
 	if (i < n || n != m) {
 		fprintf(stderr, "%s, kind %d, moment %u: %s seq %llu length %u, part %d: "
-		    "number %zu of the books is %llu, not %llu\n", sender ? "tx" : "rx", kind,
+		    "number %zu of the books is %llu, not %llu\n", mode == OPTIONS_TX ? "tx" :
+		    mode == OPTIONS_RX ? "rx" : "duplex", kind,
 		    moment, frame_name(forgery.frame.type),
 		    (unsigned long long)forgery.frame.seq, forgery.frame.length, forgery.part, i,
 		    (unsigned long long)after[i], (unsigned long long)plain[i]);
@@ -492,8 +503,9 @@ attempt_all(void)
 			continue;
 		forgery.part = (enum part)part;
 		for (moment = 0; moment < MOMENTS; moment++) {
-			attempt(false, moment);
-			attempt(true, moment);
+			attempt(OPTIONS_RX, moment);
+			attempt(OPTIONS_TX, moment);
+			attempt(OPTIONS_DUPLEX, moment);
 		}
 	}
 }
@@ -576,7 +588,7 @@ static void
 test_makes_room(void)
 {
 	kind = CHECKED;
-	begin(false);
+	begin(OPTIONS_RX);
 	MUST(connect_leg(0));
 	world.output_room = 0;
 	say_data(0, 0, 1000);
@@ -597,7 +609,7 @@ static void
 test_states(void)
 {
 	kind = CLEAR;
-	begin(false);
+	begin(OPTIONS_RX);
 	world.no_thread = true;
 	MUST(!connect_leg(0) && !session.bound);
 	world.no_thread = false;
@@ -620,7 +632,7 @@ test_room(void)
 	unsigned i;
 
 	kind = CLEAR;
-	begin(false);
+	begin(OPTIONS_RX);
 	MUST(connect_leg(0) && connect_leg(1));
 	for (i = 0; i < 16; i++)
 		b[i] = rx_buffer(session.rx, legs[1], 5000, 1u << 20);
@@ -649,7 +661,7 @@ test_mute(void)
 	unsigned n = 0;
 
 	kind = CLEAR;
-	begin(false);
+	begin(OPTIONS_RX);
 	MUST(connect_leg(0));
 	world_at(legs[0]->fd)->room = 0;
 	while (h.counter < 150) {

@@ -145,5 +145,5 @@ main(void)
 	CHECK(tell(&legs[0]) == 5000);
 	CHECK(!owes(&legs[0]));
 	CHECK(!failed);
-	return 0;
+	return check_done();
 }
