@@ -80,6 +80,12 @@ here $SSH -S "$T/master" -o ControlPersist=60 -fNM there
 SSH="$SSH -S $T/master"
 one tunnel
 [ ! -s "$T/p.err" ] || fail "something to say about a success"
+# The last words may still be on their way through it.
+served()
+{
+	[ -z "$(far SERVE)" ]
+}
+within 10 served || fail "left: $(far SERVE)"
 # shellcheck disable=SC2086
 here $SSH -O exit there 2>"$T/exit"
 nothing_left 5
