@@ -20,6 +20,7 @@ make_typical(void)
 	memset(&now, 0, sizeof(now));
 	memset(&before, 0, sizeof(before));
 	now.sends = true;
+	now.receives = false;
 	now.state = SESSION_RUNNING;
 	now.contact_ns = 1;
 	now.at_ns = 100 * SECOND;
@@ -112,6 +113,7 @@ test_widths(void)
 		fits(true, UINT64_MAX);
 		memset(&now, 0xff, sizeof(now));
 		now.sends = true;
+		now.receives = false;
 		now.state = states[i];
 		now.outcome = OUTCOME_FAILED;
 		fits(true, 0);

@@ -141,7 +141,7 @@ test_table(void)
 	/* The largest there is, on both sides. */
 	memset(&now, 0xff, sizeof(now));
 	now.state = SESSION_SUSPENDED;
-	now.sends = now.caller = now.checked = true;
+	now.sends = now.receives = now.caller = now.checked = true;
 	for (i = 0; i < OPTIONS_PATHS_MAX; i++) {
 		memset(options.paths[i].host, 'h', sizeof(options.paths[i].host) - 1);
 		memcpy(options.paths[i].port, "65535", 6);
