@@ -1,8 +1,9 @@
 #!/bin/sh
 # Goal: The session protocol, as tests/model/session.pml has it, loses, repeats and
 # reorders nothing, never ends with 0 too early and always ends, whenever and however
-# often a leg dies within the bounds. An exhaustive search says so itself; the number
-# of states is printed. A bug that is seeded in the model is found.
+# often a leg dies within the bounds; and so does the end of a session in which both
+# ends send, tests/model/duplex.pml. An exhaustive search says so itself; the number
+# of states is printed. A bug that is seeded in a model is found.
 #
 # The bounds here are those that `make test` has time for; with TEST_ALL=1, as
 # tests/long/model.sh says it, they are the model's own, and each of its bugs is
@@ -16,6 +17,7 @@ need spin
 need cc
 
 ALL=${TEST_ALL:-}
+MODEL=session
 BUGS=7
 
 if ! memory_is_honest; then
@@ -32,11 +34,12 @@ search()
 	_bounds=$2
 	_flags=$3
 	shift 3
+	rm -rf "$T/$_name.d"
 	mkdir "$T/$_name.d"
 	(
 		cd "$T/$_name.d"
 		# shellcheck disable=SC2086
-		spin -a $_bounds "$TESTS/model/session.pml" >spin.log &&
+		spin -a $_bounds "$TESTS/model/$MODEL.pml" >spin.log &&
 		    cc -w -O2 -DNOFAIR $_flags -o pan pan.c || {
 			cat spin.log
 			fail "$_name: the model does not build"
@@ -79,4 +82,12 @@ if [ -n "$ALL" ]; then
 else
 	holds protocol -DCOPIES=0 -DSAFETY
 	found 2 -DCOPIES=0
+fi
+MODEL=duplex
+holds duplex '' -DSAFETY
+holds run -DRUN -DSAFETY
+found 2 ''
+if [ -n "$ALL" ]; then
+	found 1 ''
+	found 3 ''
 fi
