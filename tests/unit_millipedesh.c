@@ -30,6 +30,8 @@ words(const char *line)
 		arguments[n++] = strcmp(word, "_") == 0 ? word + 1 : word;
 	}
 	arguments[n] = NULL;
+	free(m.command);
+	free(m.options);
 	return millipedesh_words(&m, n, arguments, &why);
 }
 
@@ -162,5 +164,7 @@ main(void)
 	test_left();
 	test_options();
 	test_names();
+	free(m.command);
+	free(m.options);
 	return check_done();
 }
