@@ -572,8 +572,9 @@ void
 tx_agree(struct tx *tx, uint64_t window, uint32_t frame, bool checked)
 {
 	lock_acquire(&tx->lock);
-	/* Nothing was read yet where this is not what tx_new was told. */
-	tx->with_digest = checked;
+	/* Where this is not what tx_new was told, the reader waits for it: see await_receiver. */
+	if (tx->with_digest != checked)
+		tx->with_digest = checked;
 	window_agree(&tx->window, window, frame);
 	tx->agreed = true;
 	bottleneck_init(&tx->bottleneck, BOTTLENECK_CONSUMER, clock_now_ns());
