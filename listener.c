@@ -321,6 +321,7 @@ static bool
 read_some(struct room *room, struct caller *c)
 {
 	ssize_t n = recv(c->fd, c->bytes + c->have, wanted(c) - c->have, 0);
+	bool needless;
 
 	if (n > 0) {
 		c->have += (size_t)n;
@@ -328,8 +329,10 @@ read_some(struct room *room, struct caller *c)
 	}
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return false;
-	/* When all is decided the leg is no longer needed. */
-	dismiss(c, session_decided(room->session) ? NULL : n == -1 ? strerror(errno) : hung_up(c));
+	/* When all is decided, or its caller has what it called for, the leg is not needed. */
+	needless = session_decided(room->session) ||
+	    (c->state == CALLER_CONFIRMING && c->known && session_taken(room->session));
+	dismiss(c, needless ? NULL : n == -1 ? strerror(errno) : hung_up(c));
 	return false;
 }
 

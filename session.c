@@ -160,6 +160,17 @@ session_decided(struct session *s)
 }
 
 bool
+session_taken(struct session *s)
+{
+	bool taken;
+
+	session_lock(s);
+	taken = s->taken_ns != 0;
+	session_unlock(s);
+	return taken;
+}
+
+bool
 session_needless_locked(const struct session *s)
 {
 	return s->state == SESSION_OVER || ((s->pending & PENDING_DRAIN) != 0 && s->released);

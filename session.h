@@ -142,6 +142,8 @@ void session_finished(struct session *s);
 bool session_over(struct session *s);
 /* There is an outcome. */
 bool session_decided(struct session *s);
+/* This end has all that came. */
+bool session_taken(struct session *s);
 /* A leg that is not up yet is no longer needed. */
 bool session_needless(struct session *s);
 /* Whether payloads of the stream have checks; valid when the peer is known. */
