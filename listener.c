@@ -330,8 +330,8 @@ read_some(struct room *room, struct caller *c)
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return false;
 	/* When all is decided, or its caller has what it called for, the leg is not needed. */
-	needless = session_decided(room->session) ||
-	    (c->state == CALLER_CONFIRMING && c->known && session_taken(room->session));
+	needless = session_decided(room->session) || (session_taken(room->session) &&
+	    (room->session->options->runs || (c->state == CALLER_CONFIRMING && c->known)));
 	dismiss(c, needless ? NULL : n == -1 ? strerror(errno) : hung_up(c));
 	return false;
 }
