@@ -46,7 +46,16 @@ both_done a short
 # --- one socket, as of inetd or a ProxyCommand ----------------------------------
 
 listen l '' <"$T/a" >"$T/to_l"
-start c socat -t 20 STDIO "EXEC:$V duplex 127.0.0.1 $(port l)" <"$T/b" >"$T/to_c"
+start c "$PY" -IS -c 'import shutil, socket, subprocess, sys, threading
+ours, theirs = socket.socketpair()
+c = subprocess.Popen(sys.argv[1:], stdin=theirs, stdout=theirs)
+theirs.close()
+def send():
+    ours.sendall(sys.stdin.buffer.read())
+    ours.shutdown(socket.SHUT_WR)
+threading.Thread(target=send).start()
+shutil.copyfileobj(ours.makefile("rb"), sys.stdout.buffer)
+sys.exit(c.wait())' "$V" duplex 127.0.0.1 "$(port l)" <"$T/b" >"$T/to_c"
 both_done
 
 # --- a command has both ----------------------------------------------------------
