@@ -71,7 +71,6 @@ account(struct session *s)
 {
 	struct rx_state in;
 	struct tx_state out;
-
 	bool confirmed;
 
 	if (s->rx != NULL) {

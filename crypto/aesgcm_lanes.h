@@ -29,6 +29,8 @@
  *	FOLD(v)		the sum of the blocks of v, in the first of a vector
  *			that is zero otherwise
  *	LOAD1 STORE1	the first block alone
+ *
+ * which are taken back at its end.
  */
 
 #define END_OF_POWERS(k)	((const uint8_t *)(k)->of.aes.power + sizeof((k)->of.aes.power))
@@ -318,3 +320,26 @@ tag(struct aead *a, uint8_t out[AEAD_TAG])
 #undef HASH_FIRST
 #undef REDUCE_LOW
 #undef REDUCE_MIDDLE
+
+#undef NAME
+#undef TARGET
+#undef V
+#undef WIDTH
+#undef LOAD
+#undef STORE
+#undef LOAD1
+#undef STORE1
+#undef ALL
+#undef XOR
+#undef XOR3
+#undef REVERSE
+#undef SWAP
+#undef LOW
+#undef HIGH
+#undef LOWHIGH
+#undef HIGHLOW
+#undef ROUND
+#undef LAST
+#undef COUNTERS
+#undef NEXT
+#undef FOLD

@@ -70,29 +70,6 @@ counters1(const uint8_t *nonce, uint32_t counter)
 
 #include "aesgcm_lanes.h"
 
-#undef NAME
-#undef TARGET
-#undef V
-#undef WIDTH
-#undef LOAD
-#undef STORE
-#undef LOAD1
-#undef STORE1
-#undef ALL
-#undef XOR
-#undef XOR3
-#undef REVERSE
-#undef SWAP
-#undef LOW
-#undef HIGH
-#undef LOWHIGH
-#undef HIGHLOW
-#undef ROUND
-#undef LAST
-#undef COUNTERS
-#undef NEXT
-#undef FOLD
-
 VAES2 static inline __m256i
 all2(const uint8_t *p)
 {
@@ -146,29 +123,6 @@ fold2(__m256i v)
 #define FOLD(v)		fold2(v)
 
 #include "aesgcm_lanes.h"
-
-#undef NAME
-#undef TARGET
-#undef V
-#undef WIDTH
-#undef LOAD
-#undef STORE
-#undef LOAD1
-#undef STORE1
-#undef ALL
-#undef XOR
-#undef XOR3
-#undef REVERSE
-#undef SWAP
-#undef LOW
-#undef HIGH
-#undef LOWHIGH
-#undef HIGHLOW
-#undef ROUND
-#undef LAST
-#undef COUNTERS
-#undef NEXT
-#undef FOLD
 
 VAES4 static inline __m512i
 all4(const uint8_t *p)

@@ -108,22 +108,32 @@ Host there
 EOF
 }
 
-# `push NAME COMMAND [WORD ...]`, `pull NAME COMMAND [WORD ...]`: the program
-# under test here and, as $T/far, there.
+# `with_ssh WORD NAME COMMAND [WORD ...]`: the program under test here and, as
+# $T/far, there.
+with_ssh()
+{
+	_word=$1
+	_name_of=$2
+	_command=$3
+	shift 3
+	start "$_name_of" "$V" ssh there "$_word" "$_command" ssh-command "$SSH" \
+	    remote-program "$T/far" "$@"
+} 3<&0
+
+# `push NAME COMMAND [WORD ...]`, and pull likewise; `go` is as ssh there COMMAND.
 push()
 {
-	_push=$1
-	_command=$2
-	shift 2
-	start "$_push" "$V" ssh there exec "$_command" ssh-command "$SSH" remote-program "$T/far" "$@"
+	with_ssh exec "$@"
 } 3<&0
 
 pull()
 {
-	_pull=$1
-	_command=$2
-	shift 2
-	start "$_pull" "$V" ssh there source "$_command" ssh-command "$SSH" remote-program "$T/far" "$@"
+	with_ssh source "$@"
+} 3<&0
+
+go()
+{
+	with_ssh run "$@"
 } 3<&0
 
 # What sshd has started and is still there: `far LIST` is a process and its
@@ -169,12 +179,3 @@ table ip t {
 }
 END
 }
-
-# `go NAME COMMAND [WORD ...]`: as ssh there COMMAND.
-go()
-{
-	_go=$1
-	_command=$2
-	shift 2
-	start "$_go" "$V" ssh there run "$_command" ssh-command "$SSH" remote-program "$T/far" "$@"
-} 3<&0
