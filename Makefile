@@ -115,9 +115,9 @@ install: viamillipede
 	    $(DESTDIR)$(MANDIR)/man1
 	cp viamillipede $(DESTDIR)$(PREFIX)/bin/
 	cd $(DESTDIR)$(PREFIX)/bin && ln -sf viamillipede millipedesh && chmod 755 viamillipede
-	cp share/report-svg share/example.svg $(DESTDIR)$(PREFIX)/share/viamillipede/
+	cp share/report-svg share/mbuffer share/example.svg $(DESTDIR)$(PREFIX)/share/viamillipede/
 	cp viamillipede.1 $(DESTDIR)$(MANDIR)/man1/
-	cd $(DESTDIR)$(PREFIX)/share/viamillipede && chmod 755 report-svg && chmod 644 example.svg
+	cd $(DESTDIR)$(PREFIX)/share/viamillipede && chmod a+rX,u+w * && ln -sf mbuffer socat
 	chmod 644 $(DESTDIR)$(MANDIR)/man1/viamillipede.1
 
 demo: viamillipede; tests/demo.sh

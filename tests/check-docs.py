@@ -433,7 +433,8 @@ def check_frames(header, code):
 # A test of the tests' tools, or of what the manual does not speak of, says "none".
 # Which messages are tested is read from the tests themselves: what they quote.
 SECTIONS = ("DESCRIPTION", "REPORT FILES", "SIGNALS", "ENVIRONMENT", "DIAGNOSTICS",
-            "SECURITY CONSIDERATIONS", "EXAMPLES", "CAVEATS", "MILLIPEDESH", "none")
+            "SECURITY CONSIDERATIONS", "EXAMPLES", "CAVEATS", "MILLIPEDESH", "MBUFFER",
+            "none")
 # Messages that no test quotes. tests/850-failing-calls.sh makes calls fail at
 # random, and only wants some message.
 UNTESTED = (
