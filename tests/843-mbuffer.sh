@@ -9,7 +9,8 @@
 
 export VIAMILLIPEDE="$V"
 # Below the ports that a system gives to whoever asks for any.
-PORT=$((20000 + $$ % 10000))
+PORT=$((20000 + $$ % 5000))
+other=$((PORT + 5000))
 mkdir "$T/bin" "$T/real" "$T/none"
 ln -s "$TESTS/../share/mbuffer" "$T/bin/mbuffer"
 ln -s "$TESTS/../share/mbuffer" "$T/bin/socat"
@@ -100,8 +101,8 @@ ended r 1
 told t 'the reader of standard output has closed it'
 
 start t env VIAMILLIPEDE_OPTIONS='wait 1' mbuffer -q -O "127.0.0.1:$PORT" <"$T/in"
+start r mbuffer -q -I "$other" -W 1 </dev/null >"$T/out"
 ended t 4
-start r mbuffer -q -I "$PORT" -W 1 </dev/null >"$T/out"
 ended r 4
 
 # Only with the key.
@@ -130,7 +131,6 @@ same "$T/in" "$T/out"
 [ ! -s "$T/log" ] || fail "logged: $(cat "$T/log")"
 
 # Passed on: the first knows what became of it at the last.
-other=$((PORT + 10000))
 start r mbuffer -q -I "$other" >"$T/out"
 start m mbuffer -q -I "$PORT" -O "127.0.0.1:$other"
 start t mbuffer -q -O "127.0.0.1:$PORT" <"$T/in"
