@@ -408,13 +408,20 @@ def is_listening(pid, port):
     return False
 
 
-def receiver_start(program, place, stdout, prefix=()):
+def duplex_program(tools, name):
+    exe = tools[OURS]
+    return Program(name, lambda h, p: [exe, "duplex", "0"],
+                   lambda hs, p: [exe, "duplex", hs[0], str(p)], True)
+
+
+def receiver_start(program, place, stdout, prefix=(),
+                   stdin=subprocess.DEVNULL):
     """Starts the receiving side; returns it and its port when it listens."""
     for _ in range(3):
         port = 0 if program.tells_port else free_port()
         rx = place.rx.spawn(
             "receiver",
-            [*prefix, *program.receive(place.hosts[0], port)], stdout=stdout)
+            [*prefix, *program.receive(place.hosts[0], port)], stdin, stdout)
         if program.tells_port:
             m = rx.line(r"listening on \S*:(\d+)", 10)
             if m:
@@ -593,15 +600,71 @@ class Transfer:
             raise Trouble(f"{sent} bytes went in, {result.bytes} came out")
         start = self.start_ns if self.whole else source.field("start_ns")
         result.seconds = (sink.field("end_ns") - start) / 1e9
-        result.cpu = tx.cpu() + rx.cpu()
-        result.switches = tx.switches() + rx.switches()
-        result.rss_tx, result.rss_rx = [c.rss_kib / 1024 for c in (tx, rx)]
+        self._measure_cost(result)
         result.faults = sum(bool(re.search(r"chaos:? close", text))
                             for text in tx.lines + rx.lines)
         for text in sink.lines:
             m = re.match(r"sample ns=(\d+) bytes=(\d+)", text)
             if m:
                 result.samples.append((int(m.group(1)), int(m.group(2))))
+
+    def _measure_cost(self, result):
+        tx, rx = self.children["tx"], self.children["rx"]
+        result.cpu = tx.cpu() + rx.cpu()
+        result.switches = tx.switches() + rx.switches()
+        result.rss_tx, result.rss_rx = [c.rss_kib / 1024 for c in (tx, rx)]
+
+
+class BothWays(Transfer):
+    """A source and a sink at each end, size bytes in each direction at once,
+    as one Run: the bytes of both, from the first write of a source to the
+    last sink's end of file."""
+
+    def _start(self):
+        tools, ground = self.bench.tools, self.bench.here.tx
+        feeds = {}
+        for side in ("rx", "tx"):
+            out_r, out_w = self._pipe()
+            feed_r, feeds[side] = self._pipe()
+            self.children[f"sink of {side}"] = ground.spawn(
+                f"sink of {side}", [tools["bench_sink"], "-v",
+                                    str(self.check)], stdin=out_r)
+            os.close(out_r)
+            try:
+                self._start_end(side, feed_r, out_w)
+            finally:
+                os.close(feed_r)
+                os.close(out_w)
+        for side, feed in feeds.items():
+            self.children[f"source of {side}"] = ground.spawn(
+                f"source of {side}", [tools["bench_source"], str(self.size)],
+                stdout=feed)
+            os.close(feed)
+
+    def _start_end(self, side, stdin, stdout):
+        if side == "rx":
+            self.children["rx"], self.port = receiver_start(
+                self.program, self.place, stdout, stdin=stdin)
+        else:
+            self.children["tx"] = self.place.tx.spawn(
+                "caller", self.program.send(self.place.hosts, self.port),
+                stdin, stdout)
+
+    def _measure(self, result):
+        if any(c.status != 0 for c in self.children.values()):
+            raise Trouble(self._states())
+        starts, ends = [], []
+        for side in ("rx", "tx"):
+            source = self.children[f"source of {side}"]
+            sink = self.children[f"sink of {side}"]
+            if sink.field("bytes") != self.size:
+                raise Trouble(f"{self.size} bytes went in, "
+                              f"{sink.field('bytes')} came to {side}")
+            result.bytes += self.size
+            starts.append(source.field("start_ns"))
+            ends.append(sink.field("end_ns"))
+        result.seconds = (max(ends) - min(starts)) / 1e9
+        self._measure_cost(result)
 
 
 # --------------------------------------------------------------------------
@@ -910,6 +973,24 @@ class Bench:
               rows.peak("ours", "rss_tx"), "<=", 32, "{:.0f}")
         judge("resident, fast network and consumer, rx (MiB)",
               rows.peak("ours", "rss_rx"), "<=", 32, "{:.0f}")
+
+    def duplex(self):
+        """Both directions at once, beside one direction of nc."""
+        self.need_ours()
+        ours = duplex_program(self.tools, "ours duplex")
+        jobs = [(p.name, lambda p=p: self.transfer(p, size=self.size))
+                for p in self.peers if p.name == "nc"]
+        jobs.append((ours.name,
+                     lambda: BothWays(self, ours, size=self.size).run()))
+        rows = self.interleave("duplex", jobs)
+        self.report.title(
+            "Both directions at once over loopback",
+            f"{self.size // MIB} MiB in each direction, and the bytes of "
+            "both together. nc carries one: its end of one direction cuts "
+            "off the other.")
+        self.simple_table(rows, "nc", "program")
+        self.report.judge("duplex, both directions ÷ one direction of nc",
+                          rows.ratio(ours.name, "nc", "rate"), ">=", 1.5)
 
     # -- our own options and inputs ----------------------------------------
 
@@ -1259,6 +1340,7 @@ class Bench:
 SECTIONS = {
     "syscalls": "system calls per GiB (a column of the next one, too)",
     "pipe": "pipe to pipe over loopback, all programs",
+    "duplex": "both directions at once over loopback, beside nc",
     "legs": "legs 1, 2, 4, 16, 64",
     "stdin": "standard input a pipe, file, socket, /dev/zero",
     "start": "one byte from a standing start, an empty stream",
