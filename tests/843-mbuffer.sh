@@ -145,6 +145,36 @@ ended t 6
 ended m 6
 ended r 1
 
+# --- the words ----------------------------------------------------------------------------
+
+cat >"$T/words" <<'END'
+#!/bin/sh
+echo "$*"
+END
+chmod +x "$T/words"
+# `means WORDS ARGUMENT ...`
+means()
+{
+	_words=$1
+	shift
+	[ "$(VIAMILLIPEDE=$T/words "$@" 2>&1)" = "$_words" ] ||
+	    fail "$*: $(VIAMILLIPEDE=$T/words "$@" 2>&1), not: $_words"
+}
+means 'rx 9090' mbuffer -I 9090 -s 128k -b20 -m1G
+means 'rx 9090 quiet timeout 600 bind 0.0.0.0 wait 600' mbuffer -q -W 600 -4 -I 9090
+means 'rx 9090 bind 10.0.0.7' mbuffer -4 -I 10.0.0.7:9090
+means 'rx 9090 bind ::1' mbuffer -I '[::1]:9090'
+means 'rx 9090 bind ::' mbuffer -6 -I :9090
+means 'rx 9090' mbuffer -6 -0 -I 9090
+means 'tx b 9090 wait 20' mbuffer -O b:9090
+means 'tx b 9090 quiet timeout 5 wait 20' mbuffer -O b:9090 -q -W5
+means 'tx b 9090 quiet wait 60' socat - TCP:b:9090,retry=60,interval=1
+export VIAMILLIPEDE_OPTIONS='wait 9 progress timeout 8 bind x'
+means 'rx 9090 wait 9 progress timeout 8 bind x' mbuffer -q -W 600 -4 -I 9090
+export VIAMILLIPEDE_OPTIONS='from 10.0.0.1 tx c 9090  wait 9'
+means 'tx b 9090 from 10.0.0.1 tx c 9090 wait 9' mbuffer -O b:9090
+unset VIAMILLIPEDE_OPTIONS
+
 # --- what the real one does ----------------------------------------------------------------
 
 # `becomes ARGUMENT ...`: what it reads and writes passes.
@@ -164,7 +194,8 @@ becomes mbuffer -V
 becomes socat - TCP:127.0.0.1:1
 becomes socat -u - TCP:127.0.0.1:1,retry=60,interval=1
 mkdir "$T/wrapper"
-echo "VIAMILLIPEDE_OPTIONS='legs 4' exec $T/bin/mbuffer" >"$T/wrapper/mbuffer"
+# shellcheck disable=SC2016
+echo 'VIAMILLIPEDE_OPTIONS="legs 4" exec "${0%/wrapper/*}/bin/mbuffer" "$@"' >"$T/wrapper/mbuffer"
 chmod +x "$T/wrapper/mbuffer"
 PATH="$T/wrapper:$PATH" becomes "$T/bin/mbuffer" -q
 MBUFFER=$T/none/mbuffer
