@@ -5,6 +5,7 @@
 # program's own word `ssh`. What sshd starts has FAR_OF=$T in its environment, by
 # which it is found, and the runner's mark; and no shell of it reads this account's
 # own files, which may print something.
+# Its algorithms are the cheapest: some hundred logins in a run are most of a test's work.
 # SERVE_IN and TUNNEL_IN are what to begin commands with on either side, as
 # `ip netns exec NAME`, if that is not here.
 SERVE_IN=
@@ -105,6 +106,8 @@ Host there
 	ExitOnForwardFailure yes
 	BatchMode yes
 	ControlPath none
+	KexAlgorithms curve25519-sha256
+	Ciphers aes128-gcm@openssh.com
 EOF
 }
 
