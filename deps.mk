@@ -52,7 +52,9 @@ build/simulation: core/window.h
 build/simulation: frame.h
 build/simulation: tests/check.h
 build/simulation: tests/simulation.c
+build/t_far: tests/t_far.c
 build/t_run: tests/t_run.c
+build/t_sockets: tests/t_sockets.c
 build/t_source: tests/t_source.c
 build/unit_aead: crypto/aead.h
 build/unit_aead: crypto/aesgcm.h

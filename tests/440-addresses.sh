@@ -52,7 +52,7 @@ source_of 1000000 hold="900000:$T/go" |
     tx 127.0.0.1 "$(port r)" from 127.0.0.8 legs 4
 peers_seen()
 {
-	"$PY" -IS "$TESTS/t_sockets.py" addresses "$(pid t)" >"$T/addresses"
+	"$TESTS/../build/t_sockets" addresses "$(pid t)" >"$T/addresses"
 	grep -q -x -e 127.0.0.7 "$T/addresses" &&
 	    grep -q -x -e 127.0.0.8 "$T/addresses"
 }

@@ -71,8 +71,8 @@ def begin(*words):
 def port(p):
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        said = subprocess.run([sys.executable, "-IS", tests + "/t_sockets.py", "listening",
-                               str(p.pid)], capture_output=True, text=True).stdout.split()
+        said = subprocess.run([tests + "/../build/t_sockets", "listening", str(p.pid)],
+                              capture_output=True, text=True).stdout.split()
         if said:
             return said[0]
         time.sleep(0.05)

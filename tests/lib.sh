@@ -295,7 +295,7 @@ proxy()
 	shift 2
 	rm -f "$T/$_proxy.commands" "$T/$_proxy.answers"
 	mkfifo "$T/$_proxy.commands" "$T/$_proxy.answers"
-	start "$_proxy" "$PY" -B "$TESTS/proxy.py" --seed "$SEED" \
+	start "$_proxy" "$PY" -IS -B "$TESTS/proxy.py" --seed "$SEED" \
 	    -c "$T/$_proxy.commands" -r "$T/$_proxy.answers" "$@" \
 	    127.0.0.1 "$_to" >"$T/$_proxy.said"
 	within 10 grep -q -e '^seed' "$T/$_proxy.said" ||
@@ -334,7 +334,7 @@ proxy_count()
 # `legs NAME`: the local ports of its established connections, one in a line.
 legs()
 {
-	"$PY" -IS "$TESTS/t_sockets.py" connected "$(pid "$1")"
+	"$TESTS/../build/t_sockets" connected "$(pid "$1")"
 }
 
 # `has_legs NAME NUMBER`: at least so many.
@@ -362,7 +362,7 @@ need_reset()
 # `listens NAME`: the port of a process that cannot print it, in $PORT.
 listens()
 {
-	PORT=$("$PY" -IS "$TESTS/t_sockets.py" listening "$(pid "$1")" | head -1)
+	PORT=$("$TESTS/../build/t_sockets" listening "$(pid "$1")" | head -1)
 	[ -n "$PORT" ]
 }
 

@@ -32,7 +32,7 @@ print(s.getsockname()[1])')
 # `up NAME PORT`: it listens there, or has ended.
 up()
 {
-	! is_running "$1" || [ "$("$PY" -IS "$TESTS/t_sockets.py" listening \
+	! is_running "$1" || [ "$("$TESTS/../build/t_sockets" listening \
 	    "$(pid "$1")")" = "$2" ]
 }
 
@@ -144,7 +144,7 @@ go()
 # ssh a local side has started.
 far()
 {
-	"$PY" -IS "$TESTS/t_far.py" "$T" "$1"
+	"$TESTS/../build/t_far" "$T" "$1"
 }
 
 far_is_gone()

@@ -150,7 +150,7 @@ same "$T/in" "$T/out"
 rm "$T/out"
 source_of $size hold="5000000:$T/go" | push p "cat >$T/out" tunnel
 arrived "$T/out" 5000000
-listens_on="$("$PY" -IS "$TESTS/t_sockets.py" listening "$(far SERVE)")"
+listens_on="$("$TESTS/../build/t_sockets" listening "$(far SERVE)")"
 ss -H -t -l -n "sport = :$listens_on" | grep -q "127.0.0.1:$listens_on" ||
     fail "it listens for others, too: $(ss -H -t -l -n "sport = :$listens_on")"
 : >"$T/go"

@@ -128,7 +128,7 @@ strangers()
 # The remote side's port; a leg's would do, but there may be none yet.
 far_port()
 {
-	"$PY" -IS "$TESTS/t_sockets.py" listening "$(far SERVE)" | head -n 1
+	"$TESTS/../build/t_sockets" listening "$(far SERVE)" | head -n 1
 }
 
 fresh
