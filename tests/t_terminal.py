@@ -22,6 +22,7 @@ import threading
 import time
 
 SLOW = int(os.environ.get("TEST_SLOW", "1"))
+LOG_TIMEOUT_S = 0.1                 # after which the program drops a message
 BLOCK, BLOCKS = 100000, 32          # every tenth of a second
 
 
@@ -31,6 +32,7 @@ class Screen:
     def __init__(self, columns):
         self.columns, self.lines, self.row = columns, [""], 0
         self.column, self.states, self.raw = 0, [], b""
+        self.seen = []              # as states, however much came at once
         self.wrapped, self.rest = 0, b""
 
     def feed(self, data):
@@ -45,6 +47,7 @@ class Screen:
 
     def take(self, part):
         if part == "\r":
+            self.seen.append(self.lines[-1])
             self.column = 0
         elif part == "\n":
             self.lines.append("")
@@ -89,7 +92,7 @@ class Run:
             command, stdin=subprocess.PIPE, stderr=theirs, env=environment,
             start_new_session=session)
         os.close(theirs)
-        self.got = bytearray()
+        self.got, self.away = bytearray(), 0.0
         self.threads = [threading.Thread(target=f, daemon=True)
                         for f in (self.drain, self.give)]
         for thread in self.threads:
@@ -114,10 +117,12 @@ class Run:
         self.sender.stdin.close()
 
     def watch(self, until=None):
-        """Until the sender has ended, or until() is true."""
-        begin = time.monotonic()
-        while time.monotonic() - begin < 20 * SLOW:
-            ready = select.select([self.ours], [], [], 0.1)[0]
+        """Until the sender has ended, or until() is true. away is how long it did not look."""
+        begin = now = time.monotonic()
+        while now - begin < 20 * SLOW:
+            ready = select.select([self.ours], [], [], 0.01)[0]
+            last, now = now, time.monotonic()
+            self.away = max(self.away, now - last)
             if ready:
                 try:
                     data = os.read(self.ours, 65536)
@@ -138,9 +143,14 @@ class Run:
         want = b"".join(bytes([n]) * BLOCK for n in range(BLOCKS))
         assert bytes(self.got) == want, "the bytes differ"
 
+    def shows(self, least, most):
+        """The last line is a progress line of such a length."""
+        last = self.screen.states[-1]
+        return least <= len(last) < most and "iB" in last
+
     def drawn(self):
         """The progress lines, as they were seen."""
-        return [s for s in self.screen.states if "/s" in s and
+        return [s for s in self.screen.seen if "/s" in s and
                 not s.startswith("viamillipede")]
 
 
@@ -209,12 +219,10 @@ def narrow(program):
 
 def resized(program):
     run = Run(program, 120)
-    run.watch(lambda: len(run.drawn()) >= 1)
+    run.watch(lambda: run.shows(40, 120))
     run.resize(40)
-    before = len(run.screen.states)
-    run.watch(lambda: len(run.screen.states) >= before + 2)
-    last = run.screen.states[-1]
-    assert 0 < len(last) < 40, last
+    run.watch(lambda: run.shows(1, 40))
+    assert run.shows(1, 40), run.screen.states
     run.resize(0)
     run.watch()
     run.end()
@@ -237,14 +245,16 @@ def dumb(program):
 
 
 def messages(program):
-    """Hundreds of them: each is whole, and the line is below them all."""
+    """Hundreds of them: each is whole, and the line is below them all. None is dropped
+    but where a busy machine keeps this process from reading for long."""
     run = Run(program, 300, ["verbose", "20", "size", "9M"])
     run.watch()
     run.end()
     lines = [s for s in run.screen.lines[:-1] if s]
     assert len(lines) > 100, lines
     for line in lines:
-        if SLOW > 1 and line.endswith("standard error did not take them"):
+        if line.endswith("standard error did not take them"):
+            assert SLOW > 1 or run.away > LOG_TIMEOUT_S / 2, (run.away, line)
             continue
         assert re.match(r"viamillipede: \d{4}-\d\d-\d\dT\S+Z \S", line), line
         assert "MiB/s" not in line or " sent " in line, line
@@ -271,7 +281,7 @@ def silent(program):
 
 def gone(program):
     run = Run(program, 100, ["verbose", "20"])
-    run.watch(lambda: len(run.drawn()) >= 1)
+    run.watch(lambda: run.shows(1, 120))
     os.close(run.ours)
     run.end()
 
