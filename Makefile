@@ -35,7 +35,7 @@ LIB = build/lib.a
 # Of each there is tests/NAME.c; unit_forged is built otherwise.
 UNITS != ls tests/unit_*.c | sed -e '/unit_forged/d' -e 's/^tests/build/' -e 's/\.c$$//'
 BENCHED = build/bench_source build/bench_sink build/bench_splice build/bench_copy
-ALONE = build/wanem build/t_far build/t_run build/t_sockets build/t_source $(BENCHED)
+ALONE = build/wanem build/t_far build/t_run build/t_sockets build/t_source build/t_wait $(BENCHED)
 
 # The fuzz targets (tests/fuzz.h) with libFuzzer, and without as what replays a corpus.
 FUZZERS = build/fuzz_codec build/fuzz_text build/fuzz_handshake build/fuzz_session

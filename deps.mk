@@ -56,6 +56,7 @@ build/t_far: tests/t_far.c
 build/t_run: tests/t_run.c
 build/t_sockets: tests/t_sockets.c
 build/t_source: tests/t_source.c
+build/t_wait: tests/t_wait.c
 build/unit_aead: crypto/aead.h
 build/unit_aead: crypto/aesgcm.h
 build/unit_aead: crypto/bytes.h

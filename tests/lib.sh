@@ -31,6 +31,7 @@ SLOW=${TEST_SLOW:-1}
 SEED=${TEST_SEED:-20240229}
 PY=${TEST_PYTHON:-$(python3 -c "import sys; print(sys.executable)")}
 T_RUN=$TESTS/../build/t_run
+T_WAIT=$TESTS/../build/t_wait
 SOURCE=$TESTS/../build/t_source
 T=$(mktemp -d "${TMPDIR:-/tmp}/viamillipede.XXXXXX")
 export T
@@ -136,7 +137,7 @@ start()
 	# shellcheck disable=SC2086
 	"$T_RUN" "$_name" $_options -- "$@" <&3 3<&- &
 	echo $! >"$T/$_name.sup"
-	within 20 test -e "$T/$_name.pid" 3<&- || fail "$_name does not start"
+	"$T_WAIT" $((20 * SLOW)) exists "$T/$_name.pid" 3<&- || fail "$_name does not start"
 } 3<&0
 
 pid()
@@ -171,7 +172,7 @@ must_run()
 # success) or `any`. $ENDED says how it ended.
 ended()
 {
-	within "${3:-20}" test -e "$T/$1.end" ||
+	"$T_WAIT" $((${3:-20} * SLOW)) exists "$T/$1.end" ||
 	    fail "$1 has not ended within ${3:-20} s"
 	read -r _how _code _rss _took <"$T/$1.end"
 	ENDED=$_how:$_code
@@ -231,8 +232,8 @@ says_or_gone()
 # `told NAME REGEXP [SECONDS]`: its standard error has such a line, or will soon.
 told()
 {
-	within "${3:-10}" says_or_gone "$1" "$2" || :
-	says "$1" "$2" || fail "$1 did not say: $2"
+	"$T_WAIT" $((${3:-10} * SLOW)) says "$T/$1.err" "$2" "$T/$1.end" ||
+	    fail "$1 did not say: $2"
 }
 
 never_said()
@@ -396,7 +397,7 @@ has_bytes()
 # `arrived FILE BYTES [SECONDS]`: the file has at least so many, or will soon.
 arrived()
 {
-	within "${3:-20}" has_bytes "$1" "$2" ||
+	"$T_WAIT" $((${3:-20} * SLOW)) has "$1" "$2" ||
 	    fail "$1: $(size_of "$1") bytes, waited for $2"
 }
 

@@ -50,7 +50,7 @@ needed=$(printf 'needed:\n\t@echo $(UNITS) $(TOOLS)\n' |
 # These are to be as fast as ever; they link nothing of ours.
 # shellcheck disable=SC2086
 {
-	make CC="$compiler" build/wanem build/t_far build/t_run build/t_sockets build/t_source
+	make CC="$compiler" build/wanem build/t_far build/t_run build/t_sockets build/t_source build/t_wait
 	make -j "$jobs" CC="$compiler" CFLAGS="$flags" viamillipede $needed
 } >make.log 2>&1 || {
 	tail -n 40 make.log >&2
