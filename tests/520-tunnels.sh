@@ -23,12 +23,13 @@ more_ups()
 fall_and_rise()
 {
 	within 10 more_ups "$2" 0 || fail "no leg went through $1"
-	_ups=$(ups "$2")
 	signal "$1" KILL
 	ended "$1" signal:9
 	before=$(size_of "$T/out")
 	[ "$before" -lt $size ] || fail "too late"
 	arrived "$T/out" $((before + 3000000)) 5
+	# Only now: what it had let through may have been told late.
+	_ups=$(ups "$2")
 	PORT=$2
 	tunnel "$1"
 	within 10 more_ups "$2" "$_ups" || fail "no leg goes through $1 again"
