@@ -3,6 +3,7 @@
 # times from 3 up; the stream is never touched.
 # promise: OPTIONS verbose
 # waits
+# limit: 120
 # takes: 30
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"

@@ -1,9 +1,9 @@
 """Sends signals to processes, about a thousand a second to each.
 
-usage: t_signals.py SECONDS SIGNAL[,SIGNAL...] PID...
+usage: t_signals.py COUNT SIGNAL[,SIGNAL...] PID...
 
-The signals take turns. Prints how many each process got; ends early when one
-of them is gone. Says on standard error when the first hundred were sent.
+The signals take turns. Prints how many each process got, and how many seconds that
+took; ends early when one of them is gone. Says on standard error when the first hundred were sent.
 """
 
 import os
@@ -13,13 +13,13 @@ import time
 
 
 def main():
-    seconds, names = float(sys.argv[1]), sys.argv[2].split(",")
+    count, names = int(sys.argv[1]), sys.argv[2].split(",")
     numbers = [getattr(signal, "SIG" + name) for name in names]
     pids = [int(pid) for pid in sys.argv[3:]]
     begin = time.monotonic()
     sent = 0
     try:
-        while time.monotonic() - begin < seconds:
+        while sent < count:
             for pid in pids:
                 os.kill(pid, numbers[sent % len(numbers)])
             sent += 1
@@ -29,7 +29,7 @@ def main():
             time.sleep(max(0, begin + sent / 1000 - time.monotonic()))
     except ProcessLookupError:
         pass
-    print(sent)
+    print(sent, round(time.monotonic() - begin))
 
 
 if __name__ == "__main__":
