@@ -771,9 +771,10 @@ main(int argc, char *argv[])
 		return print_out(print_version);
 	if (options.mode == OPTIONS_KEY)
 		return print_key();
-	/* With a command the stream does not go to our standard output. */
-	log_avoid_stream(options.command == NULL &&
-	    (options.mode == OPTIONS_RX || options.mode == OPTIONS_DUPLEX));
+	/* With a command the stream does not go to our standard output.  run is as ssh. */
+	if (!options.runs)
+		log_avoid_stream(options.command == NULL &&
+		    (options.mode == OPTIONS_RX || options.mode == OPTIONS_DUPLEX));
 	/* Before there is anything that the guardian must not inherit. */
 	if ((options.command != NULL || options.mode == OPTIONS_SERVE) &&
 	    guardian_start() == -1) {

@@ -52,6 +52,19 @@ same_as_ssh there 'echo "$SHELL"; pwd; echo "$PATH"'
 same_as_ssh there -n sleep 0 '; exit 77'
 same_as_ssh there 'echo err >&2; exec sh -c "exit 127"'
 
+# Errors and output into one pipe, or one file, in whatever order.
+for sh in "$SSH" "$MSH"; do
+	$sh there 'echo out; echo err >&2; exit 9' 2>&1 </dev/null | sort >"$T/both"
+	[ "$(cat "$T/both")" = "err
+out" ] || fail "of output and errors in one pipe came: $(cat "$T/both")"
+	status=0
+	$sh there 'echo err >&2; exit 9' >"$T/both" 2>&1 </dev/null || status=$?
+	[ $status = 9 ] || fail "status $status with errors in the output's file"
+	[ "$(cat "$T/both")" = err ] || fail "errors in the output's file: $(cat "$T/both")"
+	$sh -o HostKeyAlias=nobody there true 2>&1 </dev/null | cat >"$T/both"
+	grep -q 'Host key verification failed' "$T/both" || fail "ssh's own: $(cat "$T/both")"
+done
+
 # --- what is left to ssh -------------------------------------------------------------
 
 same_as_ssh -V
