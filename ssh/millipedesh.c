@@ -22,7 +22,7 @@
 #define LETTERS	"1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:PQ:R:S:TVw:W:XYy"
 /* Of these what ssh does is not a command's input and output; of the last nobody is told. */
 #define LEFT	"tfNMAXYLRDWOwGVQ"
-#define ASKED	"GVQO"
+#define ASKED	"GVQOM"
 #define DAY	86400
 
 /* Where sftp's server is; which of them is known to sshd there alone. */

@@ -98,6 +98,16 @@ MILLIPEDESH_OPTIONS="remote-program $T/no/program"
 left_to_ssh 'it has no viamillipede of this version' there 'cat; echo x'
 [ "$(cat "$T/out")" = x ] || fail "what ssh printed alone is lost"
 MILLIPEDESH_OPTIONS="remote-program $T/far"
+# A connection that is kept open for what follows is nothing to tell; that is carried.
+rm -r "$T/cache/viamillipede"
+# shellcheck disable=SC2086
+start master $MSH -M -S "$T/socket" -o ControlPersist=1m there exit </dev/null
+ended master 0
+same_as_ssh -S "$T/socket" there 'echo x; exit 4'
+# shellcheck disable=SC2086
+start m $MSH -S "$T/socket" -O exit there </dev/null
+ended m 0
+[ ! -e "$T/cache/viamillipede" ] || fail "told of a master: $(cat "$T/master.err")"
 # A wrong word of ours is no reason to go on without it.
 status=0
 MILLIPEDESH_OPTIONS=legz

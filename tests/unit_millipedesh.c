@@ -98,7 +98,7 @@ static void
 test_left(void)
 {
 	static const char *const asked[] = {
-		"-t h c", "-tt h c", "-f h c", "-N h", "-M h c", "-A h c", "-X h c", "-Y h c",
+		"-t h c", "-tt h c", "-f h c", "-N h", "-A h c", "-X h c", "-Y h c",
 		"-L 1:h:2 h c", "-R 1 h c", "-D 1 h c", "-W h:1 h", "-w 0 h c", "h -t c",
 		"-vt h c", "-oRequestTTY=yes h c", "-o requesttty=force h c",
 		"-oForwardAgent=yes h c", "-o LocalForward=1~h:2 h c", "-oRemoteCommand=x h",
@@ -117,6 +117,7 @@ test_left(void)
 	left("-V", "");
 	left("-Q cipher", "");
 	left("-O exit h", "");
+	left("-M -S /s -o ControlPersist=1m h exit", "");
 	left("", "");
 	left("-9 h c", "");
 	left("-: h c", "");
