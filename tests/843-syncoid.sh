@@ -1,14 +1,13 @@
 #!/bin/sh
 # Goal: syncoid, unmodified, replicates ZFS file systems with millipedesh as its ssh: to
-# another host and from it, complete, and what is new since; nothing of it is left to
-# ssh alone but the connection that it asks to be kept open. What zfs refuses there
-# is refused here.
+# another host and from it, complete, and what is new since. Nothing of it is left to ssh
+# alone but the connection that it keeps open. What zfs refuses there is refused here,
+# with the words of both.
 # promise: MILLIPEDESH, ENVIRONMENT
 # waits
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 need syncoid
-need perl
 # shellcheck source=tests/n_zfs.sh
 . "$TESTS/n_zfs.sh"
 own_zfs 128 here there
@@ -16,8 +15,24 @@ own_zfs 128 here there
 . "$TESTS/n_ssh.sh"
 sshd_begin 127.0.0.1
 
-# The real ssh as a user has it, whose own files know the host. The host's name is this run's
-# alone, as the name of syncoid's socket, which is in a place that others see, is made of it.
+# syncoid lists snapshots with `get -t`, which this zfs does not have yet; what it does
+# in place of that is for local file systems only. And it asks for bookmarks, where this
+# zfs complains of -t and not, as it expects, of the type.
+zfs=$(command -v zfs)
+cp "$zfs" "$T/zfs"
+cat >"$T/shim" <<END
+#!/bin/sh
+case "\$1 \$2 \$3 \$4 \$5" in
+"get -Hpd 1 -t snapshot")	$T/zfs get -Hpd 1 "\$6" "\$7" | grep @; exit 0 ;;
+"get -Hpd 1 -t bookmark")	echo "invalid type 'bookmark'" >&2; exit 2 ;;
+esac
+exec $T/zfs "\$@"
+END
+chmod +x "$T/shim"
+mount --bind "$T/shim" "$zfs"
+
+# The real ssh as a user has it, whose own files know the host. The host's name is of this
+# run alone: syncoid makes of it the name of a socket, in a place that others see.
 host=$(echo "there${T##*.}" | tr '[:upper:]' '[:lower:]')
 sed -i "s/^Host there/Host $host/" "$T/ssh_config"
 mkdir "$T/bin" "$T/cache"
@@ -29,15 +44,15 @@ chmod +x "$T/real"
 ln -s "$V" "$T/bin/ssh"
 export PATH="$T/bin:$PATH" XDG_CACHE_HOME="$T/cache" MILLIPEDESH_SSH="$T/real"
 export MILLIPEDESH_OPTIONS="remote-program $T/far"
+user=$(id -un)
 
-# `sync STATUS ARGUMENT ...`: receives nothing into a mounted file system, as a
-# receiver of backups does; this zfs cannot resume, nor tell the size beforehand.
+# `sync STATUS ARGUMENT ...`: into a file system that is not mounted. This zfs cannot resume.
 sync()
 {
 	_status=$1
 	shift
 	start syncoid syncoid --no-sync-snap --no-resume --recvoptions=u "$@" </dev/null >"$T/out"
-	ended syncoid "$_status"
+	ended syncoid "$_status" 40
 	[ ! -e "$T/cache/viamillipede" ] || fail "left to ssh: $(cat "$T/syncoid.err")"
 }
 
@@ -47,10 +62,7 @@ data 12000000 >"$live/big"
 mkdir "$live/a b"
 echo one >"$live/a b/one"
 zfs snapshot here/live@1
-
-user=$(id -un)
 sync 0 here/live "$user@$host:there/pushed"
-cat $T/out $T/syncoid.err
 same_snapshot here/live@1 there/pushed@1
 sync 0 "$user@$host:here/live" there/pulled
 same_snapshot here/live@1 there/pulled@1
@@ -60,13 +72,30 @@ rm "$live/big"
 zfs snapshot here/live@2
 echo two >>"$live/a b/one"
 zfs snapshot here/live@3
-tree_of "$live" >"$T/tree.3"
+tree_of "$live" >"$T/tree"
 sync 0 here/live "$user@$host:there/pushed"
-cat $T/out $T/syncoid.err
 sync 0 "$user@$host:here/live" there/pulled
 for to in pushed pulled; do
 	same_snapshot here/live@2 there/$to@2
 	same_snapshot here/live@3 there/$to@3
-	holds there/$to "$T/tree.3"
+	holds there/$to "$T/tree"
 done
+
+# Something else was added there meanwhile, which must not be rolled back.
+zfs umount there/pushed
+zfs mount there/pushed
+echo changed >"$ZFS_AT/there/pushed/changed"
+echo three >>"$live/a b/one"
+zfs snapshot here/live@4
+sync 2 --no-rollback here/live "$user@$host:there/pushed"
+grep -q 'destination there/pushed has been modified' "$T/out" "$T/syncoid.err" ||
+    fail "not what zfs says: $(cat "$T/out" "$T/syncoid.err")"
+told syncoid 'CRITICAL ERROR: .*zfs receive.* failed: 256'
+[ -z "$(guid there/pushed@4)" ] || fail "what was refused is there"
+# One with nothing in common.
+zfs create there/other
+sync 2 here/live "$user@$host:there/other"
+grep -q 'there/other exists but has no snapshots matching' "$T/out" ||
+    fail "not what syncoid says: $(cat "$T/out" "$T/syncoid.err")"
+nothing_left 10
 no_zfs
