@@ -31,19 +31,9 @@ END
 chmod +x "$T/shim"
 mount --bind "$T/shim" "$zfs"
 
-# The real ssh as a user has it, whose own files know the host. The host's name is of this
-# run alone: syncoid makes of it the name of a socket, in a place that others see.
+# syncoid makes of the host's name that of a socket, in a place that others see.
 host=$(echo "there${T##*.}" | tr '[:upper:]' '[:lower:]')
-sed -i "s/^Host there/Host $host/" "$T/ssh_config"
-mkdir "$T/bin" "$T/cache"
-cat >"$T/real" <<END
-#!/bin/sh
-exec $(command -v ssh) -F $T/ssh_config "\$@"
-END
-chmod +x "$T/real"
-ln -s "$V" "$T/bin/ssh"
-export PATH="$T/bin:$PATH" XDG_CACHE_HOME="$T/cache" MILLIPEDESH_SSH="$T/real"
-export MILLIPEDESH_OPTIONS="remote-program $T/far"
+in_place_of_ssh "$host"
 user=$(id -un)
 
 # `sync STATUS ARGUMENT ...`: into a file system that is not mounted. This zfs cannot resume.
@@ -53,7 +43,7 @@ sync()
 	shift
 	start syncoid syncoid --no-sync-snap --no-resume --recvoptions=u "$@" </dev/null >"$T/out"
 	ended syncoid "$_status" 40
-	[ ! -e "$T/cache/viamillipede" ] || fail "left to ssh: $(cat "$T/syncoid.err")"
+	none_left_to_ssh
 }
 
 live=$ZFS_AT/here/live

@@ -139,6 +139,31 @@ go()
 	with_ssh run "$@"
 } 3<&0
 
+# `in_place_of_ssh HOST [WORD ...]`: from now on `ssh` in PATH is the program under test,
+# with these words of ours, and the real ssh behind it knows the host by that name alone,
+# as from a user's own files.
+in_place_of_ssh()
+{
+	_host=$1
+	shift
+	sed -i "s/^Host there/Host $_host/" "$T/ssh_config"
+	mkdir "$T/bin" "$T/cache"
+	cat >"$T/real" <<EOF
+#!/bin/sh
+exec $(command -v ssh) -F $T/ssh_config "\$@"
+EOF
+	chmod +x "$T/real"
+	ln -s "$V" "$T/bin/ssh"
+	export PATH="$T/bin:$PATH" XDG_CACHE_HOME="$T/cache" MILLIPEDESH_SSH="$T/real"
+	export MILLIPEDESH_OPTIONS="remote-program $T/far $*"
+}
+
+# Nothing was left to the real ssh, which would have been told and kept in mind.
+none_left_to_ssh()
+{
+	[ ! -e "$T/cache/viamillipede" ] || fail "left to ssh alone"
+}
+
 # What sshd has started and is still there: `far LIST` is a process and its
 # arguments a line, `far SERVE` only the remote sides' processes, `far SSH` what of
 # ssh a local side has started.
