@@ -85,6 +85,7 @@ struct rx {
 	bool socket;			/* [I] or a socket */
 	bool shuts;			/* [I] its end is a shutdown of writing */
 	bool lenient;			/* [I] see rx_lenient */
+	bool unwatched;			/* [I] see rx_unwatched */
 	struct lock lock;
 	/*
 	 * The writer waits until reassembly_writable, or reassembly_complete, or stopped.
@@ -1134,7 +1135,7 @@ rx_look(struct rx *rx, bool up)
 	bool look, gone, complete, drained;
 
 	lock_acquire(&rx->lock);
-	look = rx->watching = !rx->closed && !rx->stopped;
+	look = rx->watching = !rx->closed && !rx->stopped && !rx->unwatched;
 	lock_release(&rx->lock);
 	if (!look)
 		return;
@@ -1190,7 +1191,7 @@ drain(struct rx *rx)
 		if ((poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0) ||
 		    (rx->command != NULL && command_end(rx->command) == COMMAND_WELL)) {
 			/* It may have taken the rest just before it closed. */
-			if (taken(rx))
+			if (rx->unwatched || taken(rx))
 				return true;
 			rx_fail_consumer(rx);
 			if (!rx->lenient)
@@ -1392,6 +1393,12 @@ void
 rx_lenient(struct rx *rx)
 {
 	rx->lenient = true;
+}
+
+void
+rx_unwatched(struct rx *rx)
+{
+	rx->unwatched = true;
 }
 
 void

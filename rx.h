@@ -47,6 +47,11 @@ void rx_shuts(struct rx *rx);
  * that is the end of the stream, and owner.done is called then, perhaps before FIN.
  */
 void rx_lenient(struct rx *rx);
+/*
+ * Before rx_start: the consumer may go when it has what it wants, as that of ssh may.  That
+ * is a failure only when there is more to write.
+ */
+void rx_unwatched(struct rx *rx);
 /* Starts the writer; 0, or an errno. */
 int rx_start(struct rx *rx);
 

@@ -385,7 +385,8 @@ make_rx(struct session *s, const struct half_owner *owner)
 	if (rx != NULL && s->options->runs && s->command != NULL) {
 		rx_lenient(rx);
 		command_hangs_up(s->command);
-	}
+	} else if (rx != NULL && s->options->runs)
+		rx_unwatched(rx);
 	return rx;
 }
 

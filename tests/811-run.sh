@@ -2,7 +2,7 @@
 # Goal: `ssh HOST run COMMAND` is as ssh HOST COMMAND: input, output and error, each apart
 # and complete, the command's exit status, and 255 with a line where there is none. What
 # the command leaves unread, or that we still could say something, holds up nothing. A
-# signal or a reader that goes ends it there, first by SIGHUP.
+# signal, or a reader that goes while there is more, ends it there, first by SIGHUP.
 # promise: OPTIONS run, EXIT STATUS 255, EXIT STATUS 2
 # waits
 # takes: 35
@@ -106,6 +106,14 @@ within 10 far_is_gone || fail "left: $(far LIST)"
 go c 'cat /dev/zero' </dev/null | start sink head -c 1000 >"$T/out"
 ended c 255
 told c 'the reader of standard output has closed it'
+within 10 far_is_gone || fail "left: $(far LIST)"
+# One that goes with what it wanted: the status is still the command's.
+go c "echo one; until [ -e $T/read ]; do sleep 0.1; done; sleep 2; exit 5" </dev/null |
+    start sink head -n 1 >"$T/out"
+ended sink 0
+: >"$T/read"
+ended c 5
+[ "$(cat "$T/out")" = one ] || fail "a reader that goes got $(cat "$T/out")"
 within 10 far_is_gone || fail "left: $(far LIST)"
 go c 'echo ready; sleep 60' linger 1 </dev/null >"$T/out"
 arrived "$T/out" 1
