@@ -65,10 +65,12 @@ push p 'zfs recv -u there/both' source 'zfs send here/live@1' </dev/null
 ended p 0
 same_snapshot here/live@1 there/both@1
 
-# Something else was added there meanwhile, and it is there already.
+# Something else was added there meanwhile, and it is there already. With a snapshot: what
+# was written a moment ago is not seen yet, and a snapshot of nothing new is no obstacle.
 zfs mount there/both
 echo changed >"$ZFS_AT/there/both/changed"
-refused 'destination there/both has been modified' 'zfs recv -u there/both'
+zfs snapshot there/both@own
+refused 'most recent snapshot of there/both does not' 'zfs recv -u there/both'
 zfs send here/live@1 | push p 'zfs recv -u there/pushed'
 ended p 6
 once p "destination 'there/pushed' exists"

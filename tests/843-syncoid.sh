@@ -5,6 +5,7 @@
 # with the words of both.
 # promise: MILLIPEDESH, ENVIRONMENT
 # waits
+# limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 need syncoid
@@ -72,16 +73,17 @@ for to in pushed pulled; do
 done
 
 # Something else was added there meanwhile, which must not be rolled back.
-zfs umount there/pushed
-zfs mount there/pushed
-echo changed >"$ZFS_AT/there/pushed/changed"
+zfs send here/live@3 | zfs recv -u there/changed
+zfs mount there/changed
+echo changed >"$ZFS_AT/there/changed/changed"
+zfs snapshot there/changed@own
 echo three >>"$live/a b/one"
 zfs snapshot here/live@4
-sync 2 --no-rollback here/live "$user@$host:there/pushed"
-grep -q 'destination there/pushed has been modified' "$T/out" "$T/syncoid.err" ||
+sync 2 --no-rollback here/live "$user@$host:there/changed"
+grep -q 'most recent snapshot of there/changed does not' "$T/out" ||
     fail "not what zfs says: $(cat "$T/out" "$T/syncoid.err")"
 told syncoid 'CRITICAL ERROR: .*zfs receive.* failed: 256'
-[ -z "$(guid there/pushed@4)" ] || fail "what was refused is there"
+[ -z "$(guid there/changed@4)" ] || fail "what was refused is there"
 # One with nothing in common.
 zfs create there/other
 sync 2 here/live "$user@$host:there/other"

@@ -4,6 +4,7 @@
 # told here.
 # promise: MILLIPEDESH
 # waits
+# limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 need btrbk

@@ -3,6 +3,7 @@
 # shell, and notices nothing of legs that are reset all the time: what it created is
 # found right by its check and extracted again. Its own errors and status come through.
 # promise: MILLIPEDESH, ENVIRONMENT, OPTIONS chaos
+# limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 need borg

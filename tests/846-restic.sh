@@ -3,6 +3,7 @@
 # millipedesh as its ssh, also as legs are reset: what it backed up is found right by its
 # check and restored again. Its own errors and status come through.
 # promise: MILLIPEDESH, OPTIONS chaos
+# limit: 120
 # shellcheck source=tests/lib.sh
 . "${0%/*}/lib.sh"
 need restic
