@@ -25,10 +25,11 @@ CRYPTO = crypto/aead.c crypto/aesgcm.c crypto/aesgcm_arm.c crypto/aesgcm_part.c 
 	crypto/aesgcm_x86.c crypto/chacha20.c crypto/chacha20_x86.c crypto/chacha20poly1305.c \
 	crypto/cpu.c crypto/hkdf.c crypto/noise.c crypto/poly1305.c crypto/poly1305_x86.c \
 	crypto/secret.c crypto/x25519.c
-SRCS = $(WORLD) $(TOLD) $(CRYPTO) command.c greeting.c listener.c rx.c supervise.c tx.c worker.c \
+SRCS = $(WORLD) $(TOLD) $(CRYPTO) command.c conn.c greeting.c listener.c mux.c outbox.c rx.c \
+	supervise.c target.c tx.c worker.c core/record.c core/streams.c \
 	report/monitor.c report/progress.c report/report.c report/stats.c report/summary.c \
 	ssh/bootstrap.c ssh/line.c ssh/millipedesh.c ssh/ssh.c ssh/tunnel.c sys/child.c \
-	sys/guardian.c sys/lookup.c sys/memory.c sys/net.c sys/wake.c
+	sys/guardian.c sys/lookup.c sys/memory.c sys/net.c sys/poller.c sys/wake.c
 OBJS = $(SRCS:.c=.o)
 LIB = build/lib.a
 
@@ -98,8 +99,7 @@ build/unit_forged:
 build/fuzz_handshake build/fuzz_session:
 	$(FUZZED) $(TARGET) $(INSIDE)
 
-# What includes what, as the compiler says it, a line each; to be written again
-# when an #include or a file is new. A merge may leave lines of both sides.
+# What includes what, as the compiler says it: again when an #include or a file is new.
 DEPEND = $(CC) $(STD) -I. -Itests -MM -MT
 deps:
 	{ for f in viamillipede.c $(SRCS); do $(DEPEND) $${f%.c}.o: $$f || exit; done; \

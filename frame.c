@@ -187,7 +187,7 @@ hello_encode(const struct hello *hello, uint8_t out[FRAME_GREETING])
 static const char *
 hello_judge(const struct hello *hello)
 {
-	if (hello->role < ROLE_SENDER || hello->role > ROLE_BOTH)
+	if (hello->role < ROLE_SENDER || hello->role > ROLE_STREAMS)
 		return "unknown role";
 	if (hello->leg >= FRAME_LEGS)
 		return "leg number out of range";

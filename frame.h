@@ -12,7 +12,8 @@
  *	bytes	HELLO (the caller's) and WELCOME (the listener's answer)
  *	0-3	magic: "VMhe" for HELLO, "VMwe" for WELCOME
  *	4	version, 2
- *	5	role of the speaker: 1 sends a stream, 2 receives one, 3 both
+ *	5	role of the speaker: 1 sends a stream, 2 receives one, 3 both; 4 both,
+ *		and the streams are records of many others (core/record.h)
  *	6-7	length of this greeting, 128; of a HELLO with a key 172
  *	8-23	session id, chosen at random by the caller
  *	24-39	name: without a key the first 16 bytes of the SHA-256 of the
@@ -187,7 +188,7 @@ enum frame_type {
 #define FEATURE_AES		0x00000002u	/* known: this machine has AES instructions */
 #define FEATURES_KNOWN		FEATURE_CHECKSUM	/* those that may be required */
 
-enum role { ROLE_SENDER = 1, ROLE_RECEIVER = 2, ROLE_BOTH = 3 };
+enum role { ROLE_SENDER = 1, ROLE_RECEIVER = 2, ROLE_BOTH = 3, ROLE_STREAMS = 4 };
 
 /* Why a greeting was refused. */
 enum refusal {
@@ -196,7 +197,7 @@ enum refusal {
 	REFUSE_BUSY = 3,	/* another session has this receiver */
 	REFUSE_RECEIVER = 4,	/* not the receiver of this session */
 	REFUSE_FEATURE = 5,	/* a required feature is not known */
-	REFUSE_ROLE = 6,	/* the roles do not fit: 1 needs 2, 3 needs 3 */
+	REFUSE_ROLE = 6,	/* the roles do not fit: 1 needs 2, 3 and 4 themselves */
 	REFUSE_STALE = 7,	/* an older incarnation than the leg in place */
 	REFUSE_KEY = 8,		/* another key, or only one side has one */
 	REFUSE_NAME = 9		/* another name of the transfer */

@@ -39,6 +39,7 @@
 #define ALL		(TX | RX | DUPLEX)
 
 #define LOOPBACK	"127.0.0.1"
+#define SOCKET_MAX	100	/* bytes of a UNIX socket's path */
 #define REMOTE_WAIT_MIN	60	/* seconds that a remote side waits at least */
 
 #define NAME_WIDTH	22	/* of the usage text's left column */
@@ -55,6 +56,8 @@ enum kind {
 	KIND_LOGIN,		/* [USER@]HOST for ssh */
 	KIND_WAY,		/* one more address of ssh's host */
 	KIND_COMMAND,		/* a command and its arguments */
+	KIND_ACCEPT,		/* [ADDRESS:]PORT, or a UNIX socket: connections come from there */
+	KIND_CONNECT,		/* HOST PORT, or a UNIX socket: they go there */
 	KIND_PHRASE,		/* the checkphrase */
 	KIND_COUNT,		/* a number, into an unsigned */
 	KIND_SIZE,		/* a number with a suffix, into an uint64_t */
@@ -197,6 +200,20 @@ static const struct word words[] = {
 	    "and error, and exit with its status, as ssh does; 255 is a failure of the "
 	    "connection; what it leaves unread is none" },
 
+	{ .word = "initiate", .arguments = "[ADDRESS:]PORT", .who = DUPLEX,
+	  .kind = KIND_ACCEPT, .range = "0-65535",
+	  .otherwise = "standard input and output",
+	  .help = "instead of standard input and output: connections to this port are "
+	    "opened where the other side's terminate says, any number at once; without "
+	    "ADDRESS only from this machine, * = from everywhere; a path with a / in it is "
+	    "a UNIX socket" },
+	{ .word = "terminate", .arguments = "HOST PORT", .who = DUPLEX,
+	  .kind = KIND_CONNECT, .range = "1-65535",
+	  .otherwise = "standard input and output",
+	  .help = "instead of standard input and output: connections that the other side's "
+	    "initiate accepted are opened to this name or address; with ssh, of initiate "
+	    "and terminate the first is for here and the second for there" },
+
 	{ .word = "checkphrase", .arguments = "WORD", .who = ALL,
 	  .kind = KIND_PHRASE, .range = "exactly 4", .initial = OPTIONS_PHRASE,
 	  .help = "characters that both sides must share: a guard against the "
@@ -290,6 +307,8 @@ struct parse {
 	char *script;		/* with ssh, its command */
 	bool bootstrap;		/* these words came through ssh */
 	bool execs, sources, runs;	/* with ssh: exec, source, run is given */
+	bool streams;			/* likewise initiate or terminate */
+	const struct word *here;	/* of these, the one for the local side */
 };
 
 static int	fail(struct parse *p, const char *format, ...)
@@ -328,11 +347,24 @@ is_port(const char *text)
 	return text[0] != '\0' && text[strspn(text, "0123456789-")] == '\0';
 }
 
-/* How many of the `left' arguments a word takes, or how many it needs if that is more. */
+/* A UNIX socket rather than a host. */
+static bool
+is_socket(const char *text)
+{
+	return strchr(text, '/') != NULL;
+}
+
+/*
+ * How many of the `left' arguments at `next' a word takes, or how many it needs if that
+ * is more.
+ */
 static int
-count_arguments(const struct parse *p, const struct word *w, int left)
+count_arguments(const struct parse *p, const struct word *w, int left, char *const *next)
 {
 	int n = w->arguments[0] != '\0';
+
+	if (w->kind == KIND_CONNECT && left > 0 && is_socket(next[0]))
+		return 1;
 
 	if (w->rest && p->remote == 0)
 		return left > 0 ? left : 1;
@@ -756,6 +788,51 @@ take_command(struct parse *p, const struct word *w, char *const *arguments)
 	return 0;
 }
 
+static int
+copy_socket(struct parse *p, const struct word *w, const char *text, char host[OPTIONS_TEXT_SIZE])
+{
+	if (strlen(text) > SOCKET_MAX)
+		return fail(p, "%s \"%.40s...\" is too long; legal: 1 to %d characters", w->word,
+		    text, SOCKET_MAX);
+	return copy_text(p, w->word, text, strlen(text), host);
+}
+
+/* [ADDRESS:]PORT; an IPv6 address has brackets, * is all addresses. */
+static int
+take_accept(struct parse *p, const struct word *w, char *const *arguments)
+{
+	struct options *o = p->o;
+	const char *text = arguments[0], *colon = strrchr(text, ':');
+	char address[OPTIONS_TEXT_SIZE] = "localhost";
+	int n;
+
+	if (is_socket(text))
+		return copy_socket(p, w, text, o->initiate);
+	if (colon != NULL) {
+		n = snprintf(address, sizeof(address), "%.*s", (int)(colon - text), text);
+		if (n < 1 || (size_t)n >= sizeof(address))
+			return fail(p, "%s " QUOTED " is no address and port; legal: "
+			    "[ADDRESS:]PORT", w->word, text);
+	}
+	if (strcmp(address, "*") == 0)
+		(void)snprintf(o->initiate, sizeof(o->initiate), "*");
+	else if (copy_host(p, "initiate: address", address, o->initiate) == -1)
+		return -1;
+	return copy_port(p, w, colon != NULL ? colon + 1 : text, o->initiate_port);
+}
+
+static int
+take_connect(struct parse *p, const struct word *w, char *const *arguments)
+{
+	struct options *o = p->o;
+
+	if (is_socket(arguments[0]))
+		return copy_socket(p, w, arguments[0], o->terminate);
+	if (copy_host(p, "terminate: host", arguments[0], o->terminate) == -1)
+		return -1;
+	return copy_port(p, w, arguments[1], o->terminate_port);
+}
+
 /* Parses a word's arguments into p->o. */
 static int
 take(struct parse *p, const struct word *w, char *const *arguments)
@@ -767,6 +844,8 @@ take(struct parse *p, const struct word *w, char *const *arguments)
 		[KIND_LOGIN] = take_login,
 		[KIND_WAY] = take_way,
 		[KIND_COMMAND] = take_command,
+		[KIND_ACCEPT] = take_accept,
+		[KIND_CONNECT] = take_connect,
 		[KIND_PHRASE] = take_phrase,
 		[KIND_COUNT] = take_count,
 		[KIND_SIZE] = take_size,
@@ -797,6 +876,14 @@ recognise(struct parse *p, const struct word *w)
 		p->runs = true;
 		p->who = SSH | DUPLEX_CALLS;
 		p->remote = SSH | DUPLEX_LISTENS;
+	} else if (w->kind == KIND_ACCEPT || w->kind == KIND_CONNECT) {
+		p->streams = true;
+		if (p->here == NULL)
+			p->here = w;
+		if ((p->who & SSH) != 0) {
+			p->who = SSH | DUPLEX_CALLS;
+			p->remote = SSH | DUPLEX_LISTENS;
+		}
 	} else if ((p->who & SSH) != 0 && w->kind == KIND_COMMAND) {
 		*((w->who & RX) != 0 ? &p->execs : &p->sources) = true;
 		p->who = SSH | (p->execs ? TX_CALLS : RX_CALLS);
@@ -829,6 +916,22 @@ survey_serve(struct parse *p, int argc, char *const argv[])
 	return argc == 2 ? 0 : take_command(p, find_word("allow", SERVE), argv + 3);
 }
 
+/* What a session is for: some words exclude others, and with ssh it must be said. */
+static int
+survey_uses(struct parse *p)
+{
+	if (p->runs && (p->execs || p->sources))
+		return fail(p, "\"run\" excludes \"exec\" and \"source\"; legal: one of them");
+	if (p->streams && (p->runs || p->execs || p->sources))
+		return fail(p, "\"initiate\" and \"terminate\" exclude \"exec\", \"source\" "
+		    "and \"run\"; legal: one or the other");
+	if ((p->who & SSH) != 0 && !p->execs && !p->sources && !p->runs && !p->streams)
+		return fail(p, "ssh needs to know what to do there; legal: "
+		    "exec COMMAND or source COMMAND, or both, or run COMMAND, or initiate and "
+		    "terminate");
+	return 0;
+}
+
 /*
  * First pass: are these words, and all their arguments there? Finds the mode,
  * by the first of those that say who we are or of the words that ask for help.
@@ -854,7 +957,7 @@ survey(struct parse *p, int argc, char *const argv[])
 			w = find_word(argv[i], DUPLEX_LISTENS);
 		if (w->who == SERVE)
 			return survey_serve(p, argc, argv);
-		needed = count_arguments(p, w, left);
+		needed = count_arguments(p, w, left, argv + i + 1);
 		if (left < needed)
 			return fail(p, "\"%s%s%.80s\" ends too early; "
 			    "legal: %s %s%s%s", argv[i], left > 0 ? " " : "",
@@ -867,11 +970,8 @@ survey(struct parse *p, int argc, char *const argv[])
 	if (p->who == 0)
 		return fail(p, "neither \"tx\" nor \"rx\" is given; legal: "
 		    "tx HOST PORT or rx PORT, see --help");
-	if (p->runs && (p->execs || p->sources))
-		return fail(p, "\"run\" excludes \"exec\" and \"source\"; legal: one of them");
-	if ((p->who & SSH) != 0 && !p->execs && !p->sources && !p->runs)
-		return fail(p, "ssh needs to know what to do there; legal: "
-		    "exec COMMAND or source COMMAND, or both, or run COMMAND");
+	if (survey_uses(p) == -1)
+		return -1;
 	p->o->mode = (p->who & TX) != 0 ? OPTIONS_TX :
 	    (p->who & RX) != 0 ? OPTIONS_RX : OPTIONS_DUPLEX;
 	p->o->calls = (p->who & CALLS) != 0;
@@ -941,6 +1041,26 @@ take_word(struct parse *p, const struct word *w, char *const *arguments)
 	return result;
 }
 
+/* With ssh: initiate or terminate. */
+static int
+take_end(struct parse *p, const struct word *w, char *const *word, int arguments)
+{
+	struct options *ours = p->o, others;
+	int result;
+
+	if (w == p->here)
+		return take(p, w, word + 1);
+	others = *ours;
+	p->o = &others;
+	result = take(p, w, word + 1);
+	p->o = ours;
+	for (int i = 0; i <= arguments && result == 0; i++) {
+		assert(ours->remote_count < OPTIONS_REMOTE_MAX);
+		ours->remote_words[ours->remote_count++] = word[i];
+	}
+	return result;
+}
+
 /* Second pass. */
 static int
 take_words(struct parse *p, int argc, char *const argv[])
@@ -952,7 +1072,7 @@ take_words(struct parse *p, int argc, char *const argv[])
 		bool *given;
 
 		w = find_word(argv[i], (p->who | p->remote) & ~SSH);
-		arguments = count_arguments(p, w, argc - i - 1);
+		arguments = count_arguments(p, w, argc - i - 1, argv + i + 1);
 		given = &p->given[w - words];
 		if (!is_legal(p, w))
 			return fail(p, QUOTED " is a word of %s, and this is "
@@ -964,6 +1084,12 @@ take_words(struct parse *p, int argc, char *const argv[])
 		*given = true;
 		if (w->kind == KIND_COMMAND && p->remote != 0) {
 			if (take_command(p, w, argv + i + 1) == -1)
+				return -1;
+			continue;
+		}
+		/* One of these is for the local side, the other for the remote side. */
+		if ((w->kind == KIND_ACCEPT || w->kind == KIND_CONNECT) && p->remote != 0) {
+			if (take_end(p, w, argv + i, arguments) == -1)
 				return -1;
 			continue;
 		}
@@ -987,7 +1113,7 @@ take_remote(struct parse *p)
 {
 	struct options *o = p->o;
 	const char *head[] = {
-		o->runs ? "duplex" : (p->remote & RX) != 0 ? "rx" : "offer", o->ports,
+		o->runs || p->streams ? "duplex" : (p->remote & RX) != 0 ? "rx" : "offer", o->ports,
 		"wait", o->remote_wait,
 		"bind", LOOPBACK
 	};
@@ -1004,6 +1130,8 @@ take_remote(struct parse *p)
 	memmove(o->remote_words + n, o->remote_words, o->remote_count * sizeof(o->remote_words[0]));
 	memcpy(o->remote_words, head, n * sizeof(head[0]));
 	o->remote_count += n;
+	if (p->streams)
+		return;
 	o->remote_words[o->remote_count++] = o->runs ? "run" :
 	    (p->remote & RX) != 0 ? "exec" : "source";
 	o->remote_words[o->remote_count++] = p->script;
@@ -1043,6 +1171,10 @@ take_together(struct parse *p)
 	if (p->remote != 0 && o->key[0] != '\0')
 		return fail(p, "\"key\" is of no use with ssh, which makes one for each "
 		    "session; legal: without it");
+	if (p->remote != 0 && p->streams && (!p->given[find_word("initiate", DUPLEX) - words] ||
+	    !p->given[find_word("terminate", DUPLEX) - words]))
+		return fail(p, "with ssh, \"initiate\" and \"terminate\" are needed; legal: "
+		    "the first of them is for here, the second for there");
 	if (o->progress && o->quiet)
 		return fail(p, "\"progress\" and \"quiet\" exclude each other; "
 		    "legal: one of them");
@@ -1110,6 +1242,8 @@ options_parse_orders(struct options *o, int argc, char *const argv[],
 
 	if (parse(&p, argc, argv) == -1)
 		return -1;
+	if (o->mode == OPTIONS_DUPLEX && !o->calls && options_streams(o))
+		return 0;
 	if ((o->mode != OPTIONS_TX && o->mode != OPTIONS_RX &&
 	    (o->mode != OPTIONS_DUPLEX || !o->runs)) || o->calls || o->command == NULL)
 		return fail(&p, "the orders are not for a side that listens and runs a command");
@@ -1195,6 +1329,8 @@ options_usage(FILE *f)
 	    "[WORD ...]\n"
 	    "       viamillipede ssh [USER@]HOST source COMMAND [WORD ...]\n"
 	    "       viamillipede ssh [USER@]HOST run COMMAND [WORD ...]\n"
+	    "       viamillipede ssh [USER@]HOST initiate PORT terminate HOST PORT "
+	    "[WORD ...]\n"
 	    "       viamillipede tx HOST PORT [from ADDRESS] [tx ...] [WORD ...]"
 	    "\n                    [source COMMAND ...]\n"
 	    "       viamillipede rx PORT [WORD ...] [exec COMMAND ...]\n"
@@ -1211,6 +1347,7 @@ options_usage(FILE *f)
 	print_roles(f);
 	print_words(f, SSH, "With ssh");
 	print_word(f, find_word("run", DUPLEX_LISTENS));
+	print_words(f, DUPLEX, "Instead of standard input and output (duplex, ssh)");
 	print_words(f, CALLS, "Who calls (tx, fetch, duplex)");
 	print_words(f, LISTENS, "Who listens (rx, offer, duplex)");
 	print_words(f, SENDS, "Who sends (tx, offer, duplex)");

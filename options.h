@@ -76,6 +76,12 @@ struct options {
 	unsigned legs;			/* most legs at once */
 
 	bool served;			/* ssh started this side, which answers through it */
+	/* duplex with many streams: connections instead of standard input and output */
+	char initiate[OPTIONS_TEXT_SIZE];	/* address, or a UNIX socket; "" = none */
+	char initiate_port[6];		/* "" = it is a UNIX socket */
+	char terminate[OPTIONS_TEXT_SIZE];	/* where to connect to, likewise */
+	char terminate_port[6];
+
 	bool runs;			/* the command's end is the stream's, its status ours */
 	bool yields;			/* where it has no viamillipede, ssh does it alone */
 
@@ -143,6 +149,13 @@ int	options_parse_orders(struct options *o, int argc, char *const argv[],
 
 /* Prints the usage text, at most 80 columns wide. Write errors are left in *f. */
 void	options_usage(FILE *f);
+
+/* The session carries many streams. */
+static inline bool
+options_streams(const struct options *o)
+{
+	return o->initiate[0] != '\0' || o->terminate[0] != '\0';
+}
 
 /* The congestion control of every connection from its start; "" = the system's default. */
 static inline const char *

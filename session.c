@@ -10,6 +10,7 @@
 #include "crypto/entropy.h"
 #include "handshake.h"
 #include "leg.h"
+#include "mux.h"
 #include "rx.h"
 #include "sys/clock.h"
 #include "sys/memory.h"
@@ -244,13 +245,14 @@ session_name(const struct session *s, uint8_t name[FRAME_NAME])
 enum role
 session_role(const struct session *s)
 {
-	return s->sends && s->receives ? ROLE_BOTH : s->sends ? ROLE_SENDER : ROLE_RECEIVER;
+	return options_streams(s->options) ? ROLE_STREAMS :
+	    s->sends && s->receives ? ROLE_BOTH : s->sends ? ROLE_SENDER : ROLE_RECEIVER;
 }
 
 enum role
 session_peer_role(const struct session *s)
 {
-	return s->sends && s->receives ? ROLE_BOTH : s->sends ? ROLE_RECEIVER : ROLE_SENDER;
+	return s->sends && s->receives ? session_role(s) : s->sends ? ROLE_RECEIVER : ROLE_SENDER;
 }
 
 const char *
@@ -296,6 +298,8 @@ session_agree_locked(struct session *s, const struct hello *theirs)
 		tx_agree(s->tx, s->direction.window, s->direction.frame, s->direction.checked);
 	if (s->rx != NULL)
 		rx_agree(s->rx, s->direction.window, s->direction.frame, s->direction.checked);
+	if (s->mux != NULL)
+		mux_agree(s->mux, s->direction.window);
 	session_progress(s);
 }
 

@@ -48,6 +48,7 @@
 
 struct command;
 struct leg;
+struct mux;
 struct rx;
 struct ssh;
 struct tx;
@@ -64,6 +65,7 @@ struct session {
 	struct rx *rx;			/* [I] the half that receives, or NULL */
 	struct ssh *ssh;		/* [I] that connects the two sides, or NULL */
 	struct command *command;	/* [I] at this end of the stream, or NULL */
+	struct mux *mux;		/* [I] what the streams are made of, or NULL */
 	unsigned legs;			/* [I] numbers below this are in use */
 	unsigned most;			/* [I] listener: most connections of legs; 0 = no limit */
 	struct leg *leg[FRAME_LEGS];	/* [I] */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -49,6 +50,14 @@
 #define BACKLOG_MIN	(256u << 10)
 #define HELD_NS		5000000000ULL	/* time after which that is logged */
 #define LOOK_NS		50000000ULL	/* how often a leg without work looks for late frames */
+#define AHEAD_NS	(2 * MS)	/* with `prompt': of the legs' rate */
+#define AHEAD_FIRST	(64u << 10)
+#define AHEAD_MIN	4096u
+#define AHEAD_MAX	(1u << 20)
+#define HURRY_NS	(2 * SECOND)
+#define HURRY_FRAME_NS	(2 * MS)	/* then a frame holds what a leg carries in this time, */
+#define HURRY_FRAME_MIN	4096u
+#define HURRY_LIMIT	(32u << 10)	/* and a leg may carry so much in any case */
 
 struct tx_path {
 	struct leg_count leg_count;
@@ -77,8 +86,11 @@ struct tx {
 	 * window_room would return some.  Signalled by the thread that completes the
 	 * handshake or reports acknowledged bytes.
 	 */
-	struct lock_cond room;
-	bool reader_waits;		/* [w] */
+	struct lock_cond room;		/* and until the legs have taken enough */
+	bool reader_waits;		/* [w] for the window */
+	bool reader_rests;		/* [w] it is far enough ahead of the legs */
+	atomic_size_t ahead;		/* [a] how far that is; 0: as far as the window lets it */
+	atomic_ullong hurry_ns;		/* [a] until then tx_hurry holds */
 	bool agreed;			/* [w] a receiver has taken the session */
 	bool stopped;			/* [w] the transfer has failed: no FIN */
 	struct window window;		/* [w] */
@@ -210,6 +222,8 @@ tx_new(const struct tx_setup *setup)
 		return NULL;
 	}
 	tx->with_digest = setup->digest;
+	atomic_init(&tx->ahead, setup->prompt ? AHEAD_FIRST : 0);
+	atomic_init(&tx->hurry_ns, 0);
 	lock_init(&tx->lock);
 	lock_cond_init(&tx->room);
 	digest_init(&tx->digest);
@@ -218,7 +232,7 @@ tx_new(const struct tx_setup *setup)
 	paths_begin(tx, setup);
 #ifdef F_SETPIPE_SZ
 	/* May fail: fd is no pipe, or the user's limit is used up. */
-	fcntl(tx->fd, F_SETPIPE_SZ, PIPE_SIZE);
+	fcntl(tx->fd, F_SETPIPE_SZ, setup->prompt ? (int)AHEAD_FIRST : PIPE_SIZE);
 #endif
 	return tx;
 }
@@ -295,6 +309,8 @@ reserved_locked(const struct tx *tx, unsigned number)
 	sum = rate / (SECOND / BACKLOG_NS);
 	if (sum < BACKLOG_MIN)
 		sum = BACKLOG_MIN;
+	if (tx_ahead(tx) != 0 && most > tx_ahead(tx) / 2)
+		most = tx_ahead(tx) / 2;
 	return sum < most ? sum : most;
 }
 
@@ -377,6 +393,48 @@ spared_locked(const struct tx *tx, unsigned number, uint64_t now)
 	return false;
 }
 
+static bool
+hurried(const struct tx *tx, uint64_t now)
+{
+	return now < atomic_load_explicit(&tx->hurry_ns, memory_order_relaxed);
+}
+
+static uint32_t
+hurry_frame(const struct delivery_rate *d)
+{
+	uint64_t n = d->rate / (SECOND / HURRY_FRAME_NS);
+
+	return n < HURRY_FRAME_MIN ? HURRY_FRAME_MIN : n < d->frame ? (uint32_t)n : d->frame;
+}
+
+/*
+ * What a leg may have in flight.  In a hurry little more than the bandwidth-delay product:
+ * what is beyond that only waits, on the path or in the socket.
+ */
+static uint64_t
+limit_locked(const struct tx *tx, unsigned number, uint64_t now)
+{
+	const struct delivery_rate *d = &tx->delivery_rate[number];
+	uint64_t rate = delivery_rate_mean(d), delay = delivery_rate_delay(d), n;
+
+	if (!hurried(tx, now) || d->rate == 0)
+		return d->limit;
+	if (delay > d->rtt_ns / 4)
+		delay = d->rtt_ns / 4;
+	n = rate / 1000 * ((d->rtt_ns + d->rtt_ns / 4 + delay) / 1000) / 1000 +
+	    2 * hurry_frame(d);
+	n = n < HURRY_LIMIT ? HURRY_LIMIT : n;
+	return n < d->limit ? n : d->limit;
+}
+
+static uint32_t
+frame_locked(const struct tx *tx, unsigned number, uint64_t now)
+{
+	const struct delivery_rate *d = &tx->delivery_rate[number];
+
+	return hurried(tx, now) ? hurry_frame(d) : d->frame;
+}
+
 /* May this leg take data that is ready?  This is where the order of preference is enforced. */
 static bool
 may_take_locked(const struct tx *tx, unsigned number, uint64_t now)
@@ -386,8 +444,8 @@ may_take_locked(const struct tx *tx, unsigned number, uint64_t now)
 	uint64_t ready = window_ready(w);
 
 	if (tx->leaving[number] || spared_locked(tx, number, now) ||
-	    in_flight >= tx->delivery_rate[number].limit ||
-	    too_little(w, ready, in_flight) || !used_locked(tx, number))
+	    in_flight >= limit_locked(tx, number, now) ||
+	    (tx_ahead(tx) == 0 && too_little(w, ready, in_flight)) || !used_locked(tx, number))
 		return false;
 	if (ready == 0)
 		return true;
@@ -462,12 +520,14 @@ tx_take(struct tx *tx, struct leg *leg, struct window_frame *frame)
 	tx->idle[n] = false;
 	age_locked(tx, now);
 	if (may_take_locked(tx, n, now))
-		failed = window_take(&tx->window, n, tx->delivery_rate[n].frame, now, frame) == -1;
+		failed = window_take(&tx->window, n, frame_locked(tx, n, now), now, frame) == -1;
 	took_locked(tx, n, frame, now);
 	if (window_ready(&tx->window) > claimed_locked(tx, FRAME_LEGS))
 		other = call_locked(tx, now);
 	if (other == NULL && frame->kind == WINDOW_DATA)
 		other = watcher_locked(tx, now);
+	if (tx->reader_rests && window_ready(&tx->window) < tx_ahead(tx))
+		lock_wake(&tx->room);
 	bottleneck_locked(tx);
 	lock_release(&tx->lock);
 	if (other != NULL && other != leg)
@@ -996,6 +1056,11 @@ path_step_locked(struct tx *tx, unsigned i, uint64_t now)
 
 	seen.limit = limit_judge(&p->limit, 2 * p->limited > p->looks,
 	    tx->heeds && !p->control.other, p->rtt.least_ns);
+	/* While legs carry less than they could, more of them would seem to help. */
+	if (hurried(tx, now)) {
+		leg_count_again(&p->leg_count, p->bytes, now);
+		return NULL;
+	}
 	seen.loss = p->limit.loss;
 	seen.slow_start = p->limit.slow_start;
 	p->looks = p->limited = 0;
@@ -1046,6 +1111,47 @@ network_limits_locked(struct tx *tx, uint64_t now)
 	return 2 * source < took && !consumer_slow_locked(tx);
 }
 
+size_t
+tx_ahead(const struct tx *tx)
+{
+	return atomic_load_explicit(&tx->ahead, memory_order_relaxed);
+}
+
+void
+tx_hurry(struct tx *tx)
+{
+	atomic_store_explicit(&tx->hurry_ns, clock_now_ns() + HURRY_NS, memory_order_relaxed);
+}
+
+/* With `prompt': a new bound after the legs' rates have changed, or the same. */
+static size_t
+ahead_locked(const struct tx *tx)
+{
+	uint64_t rate = 0;
+	size_t ahead = AHEAD_MIN;
+	unsigned i;
+
+	for (i = 0; i < tx->ranked; i++)
+		rate += tx->delivery_rate[tx->rank[i]].rate;
+	if (tx_ahead(tx) == 0 || rate == 0)
+		return tx_ahead(tx);
+	while (ahead < AHEAD_MAX && ahead < rate / (SECOND / AHEAD_NS))
+		ahead *= 2;
+	return ahead;
+}
+
+static void
+set_ahead(struct tx *tx, size_t ahead)
+{
+	if (ahead == tx_ahead(tx))
+		return;
+	atomic_store_explicit(&tx->ahead, ahead, memory_order_relaxed);
+#ifdef F_SETPIPE_SZ
+	/* May fail while more than that is in it. */
+	fcntl(tx->fd, F_SETPIPE_SZ, (int)ahead);
+#endif
+}
+
 bool
 tx_leg_count(struct tx *tx, unsigned wanted[], unsigned n, unsigned most)
 {
@@ -1055,6 +1161,7 @@ tx_leg_count(struct tx *tx, unsigned wanted[], unsigned n, unsigned most)
 	uint64_t now = clock_now_ns();
 	bool limited, changed = false;
 	unsigned paths, before, i;
+	size_t ahead;
 
 	lock_acquire(&tx->lock);
 	limited = network_limits_locked(tx, now);
@@ -1070,7 +1177,9 @@ tx_leg_count(struct tx *tx, unsigned wanted[], unsigned n, unsigned most)
 		changed = changed || before != legs[i];
 	}
 	tx->window_limited = false;
+	ahead = ahead_locked(tx);
 	lock_release(&tx->lock);
+	set_ahead(tx, ahead);
 	for (i = 0; i < paths; i++)
 		if (why[i] != NULL)
 			log_line(LOG_DECISION, "path %u: %s (%u legs; limit: %s)", i, why[i],
@@ -1367,14 +1476,22 @@ await_receiver(struct tx *tx)
 static uint8_t *
 room_wait(struct tx *tx, size_t *n)
 {
+	size_t ahead;
 	uint8_t *to;
 
 	lock_acquire(&tx->lock);
+	while ((ahead = tx_ahead(tx)) != 0 && window_ready(&tx->window) >= ahead) {
+		tx->reader_rests = true;
+		lock_wait(&tx->room, &tx->lock);
+		tx->reader_rests = false;
+	}
 	while ((to = window_room(&tx->window, n)) == NULL && *n == 0) {
 		tx->reader_waits = true;
 		lock_wait(&tx->room, &tx->lock);
 		tx->reader_waits = false;
 	}
+	if (ahead != 0 && *n > ahead)
+		*n = ahead;
 	tx->starved = true;
 	bottleneck_locked(tx);
 	lock_release(&tx->lock);

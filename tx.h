@@ -10,6 +10,7 @@
 #define TX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/bottleneck.h"
@@ -32,6 +33,7 @@ struct tx_setup {
 	uint32_t frame;
 	bool digest;
 	unsigned legs;		/* of a path at most */
+	bool prompt;		/* reads little ahead of the legs, see tx_ahead */
 	const struct options *options;	/* for the congestion control */
 };
 /* NULL with errno.  Enlarges the pipe that fd is, where it is one. */
@@ -110,6 +112,18 @@ struct tx_leg_state {
 	bool ask;		/* a heartbeat should be sent now to probe the path, see rtt.h */
 };
 void tx_leg_state(struct tx *tx, const struct leg *leg, struct tx_leg_state *state);
+
+/*
+ * With `prompt': how many bytes tx has read from its source, a pipe, and given to no leg,
+ * at most, and how many the pipe has room for.  As much as the legs carry in a few
+ * milliseconds, so that what the source writes next does not wait long.
+ */
+size_t tx_ahead(const struct tx *tx);
+/*
+ * Some of what the source writes is waited for, beside much that is not: for two seconds
+ * the legs carry less at once, so that no queue stands on their paths.
+ */
+void tx_hurry(struct tx *tx);
 
 /*
  * The transfer has failed.  From now on an end of the source is not that of the stream:

@@ -46,6 +46,8 @@
  *	signals, -s	main		a signal		with the process
  *	monitor, -m	main		the next look, or to	when it was asked to
  *			(monitor.c)	be asked		finish
+ *	streams, -x	main (mux.c)	connections, tx and	with the process
+ *					rx by their pipes
  *	reader, -r	main (tx.c)	the source; room in	at the source's end or
  *					the window; a receiver	error
  *	writer, -w	main (rx.c)	what it can write; the	when all is taken, or
@@ -98,6 +100,7 @@
 #include "greeting.h"
 #include "leg.h"
 #include "listener.h"
+#include "mux.h"
 #include "options.h"
 #include "report/monitor.h"
 #include "rx.h"
@@ -351,7 +354,9 @@ make_tx(struct session *s, const struct half_owner *owner)
 	/* Where the command is the consumer, too, how it ends is the receiving half's matter. */
 	struct tx_setup setup = {
 		.owner = *owner, .command = s->receives ? NULL : s->command,
-		.fd = s->command != NULL ? command_output(s->command) : STDIN_FILENO,
+		.fd = s->mux != NULL ? mux_source(s->mux) :
+		    s->command != NULL ? command_output(s->command) : STDIN_FILENO,
+		.prompt = s->mux != NULL,
 		.window = s->direction.window, .all = s->options->window_given,
 		.frame = s->direction.frame,
 		.digest = s->direction.checked, .legs = s->caller ? s->paths.legs : FRAME_LEGS,
@@ -374,13 +379,14 @@ one_socket(int output)
 static struct rx *
 make_rx(struct session *s, const struct half_owner *owner)
 {
-	int output = s->command != NULL ? command_input(s->command) : take_output();
+	int output = s->mux != NULL ? mux_sink(s->mux) :
+	    s->command != NULL ? command_input(s->command) : take_output();
 	struct rx *rx;
 
 	if (output == -1)
 		return NULL;
 	rx = rx_new(owner, s->command, output);
-	if (rx != NULL && s->sends && s->command == NULL && one_socket(output))
+	if (rx != NULL && s->sends && s->mux == NULL && s->command == NULL && one_socket(output))
 		rx_shuts(rx);
 	if (rx != NULL && s->options->runs && s->command != NULL) {
 		rx_lenient(rx);
@@ -397,6 +403,8 @@ make_halves(struct session *s)
 	struct half_owner owner;
 
 	outcome_of_halves(s, &owner);
+	if (options_streams(s->options) && (s->mux = mux_new(&owner, s->options)) == NULL)
+		return -1;
 	if (s->sends && (s->tx = make_tx(s, &owner)) == NULL) {
 		log_line(LOG_ERROR, errno == EPROTOTYPE ?
 		    "cannot read standard input: datagrams have no end" :
@@ -433,6 +441,10 @@ start_rest(struct session *s, struct monitor *m, struct listener *l, const char 
 	if (error == 0 && s->receives) {
 		*what = "the writer";
 		error = rx_start(s->rx);
+	}
+	if (error == 0 && s->mux != NULL) {
+		*what = "the thread of the streams";
+		error = mux_start(s->mux, s->tx);
 	}
 	/* A sender that listens starts its command only when a caller has come. */
 	if (error == 0 && !s->receives && s->command != NULL && s->caller &&
@@ -657,6 +669,8 @@ transfer(struct session *s, struct ssh *ssh)
 	supervise(s);
 	end_command(s, true);
 	end_ssh(s, ssh);
+	if (s->mux != NULL)
+		mux_end(s->mux);
 	monitor_finish(&monitor);
 	log_settle(true);
 	session_lock(s);
@@ -774,7 +788,7 @@ main(int argc, char *argv[])
 		return print_key();
 	/* With a command the stream does not go to our standard output.  run is as ssh. */
 	if (!options.runs)
-		log_avoid_stream(options.command == NULL &&
+		log_avoid_stream(options.command == NULL && !options_streams(&options) &&
 		    (options.mode == OPTIONS_RX || options.mode == OPTIONS_DUPLEX));
 	/* Before there is anything that the guardian must not inherit. */
 	if ((options.command != NULL || options.mode == OPTIONS_SERVE) &&

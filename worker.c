@@ -133,6 +133,7 @@ static void
 tune(struct leg *leg, uint64_t rate, uint64_t queued, uint64_t now)
 {
 	uint64_t timeout_ms, unsent = rate == 0 ? 128u << 10 : rate / 64;
+	bool prompt = leg->tx != NULL && tx_ahead(leg->tx) != 0;
 	struct net_info info;
 
 	if (leg->tuned_ns != 0 && now - leg->tuned_ns < TUNE_NS)
@@ -155,8 +156,10 @@ tune(struct leg *leg, uint64_t rate, uint64_t queued, uint64_t now)
 	count(leg, &info);
 	if (rate > FAST)
 		unsent = UNBOUNDED;
-	else if (unsent < 16u << 10)
-		unsent = 16u << 10;
+	else if (prompt && rate != 0)
+		unsent = rate / 256;
+	if (unsent < (prompt ? 8u : 16u) << 10)
+		unsent = (prompt ? 8u : 16u) << 10;
 	if (unsent > 2 * (uint64_t)leg->out.unsent || unsent < leg->out.unsent / 2) {
 		leg->out.unsent = (unsigned)unsent;
 		net_unsent(leg->fd, leg->out.unsent);

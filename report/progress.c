@@ -101,6 +101,20 @@ part_state(struct part *p, const struct stats *now, const struct stats *before)
 	}
 }
 
+/* Where both ends send, each direction's. */
+static void
+part_rate(struct part *p, const struct stats *now, const struct stats *before)
+{
+	char a[STATS_TEXT], b[STATS_TEXT];
+
+	if (now->sends && now->receives)
+		part_set(p, 2, NULL, "%8s/s out %8s/s in",
+		    stats_size_text(stats_rate_sent(now, before), a),
+		    stats_size_text(stats_rate_received(now, before), b));
+	else
+		part_set(p, 2, NULL, "%8s/s", stats_size_text(stats_rate(now, before), a));
+}
+
 static void
 parts_make(struct part part[PARTS], const struct progress_view *v)
 {
@@ -113,12 +127,15 @@ parts_make(struct part part[PARTS], const struct progress_view *v)
 		part_set(&part[1], 2, NULL, "%3d%%", (int)(100 * share(now->bytes, v->size)));
 	/* part[BAR] is made last, from the columns that are left. */
 	part_set(&part[3], 0, NULL, "%8s", stats_size_text(now->bytes, text));
-	part_set(&part[4], 2, NULL, "%8s/s", stats_size_text(stats_rate(now, before), text));
+	part_rate(&part[4], now, before);
 	part_set(&part[5], 6, NULL, "mean %s/s", stats_size_text(stats_mean(now), text));
 	part_set(&part[6], 4, NULL, "%s", stats_time_text(now->elapsed_ns, text));
 	if (v->size_given)
 		part_left(&part[7], now, v->size);
 	part_set(&part[8], 7, NULL, "%u leg%s", now->up, now->up == 1 ? "" : "s");
+	if (now->many)
+		part_set(&part[7], 3, NULL, "%u of %llu streams", now->streams.open,
+		    now->streams.opened);
 	part_state(&part[9], now, before);
 }
 

@@ -376,6 +376,9 @@ add_totals(struct report *r, const struct stats *s)
 		add_number(r, "corrupt", s->spoilt);
 	if (s->sends && s->receives)
 		add_number(r, "received", s->received);
+	if (s->many)
+		add(r, ",\"streams\":{\"open\":%u,\"opened\":%llu,\"failed\":%llu}",
+		    s->streams.open, s->streams.opened, s->streams.failed);
 	add_number(r, "losses", s->losses);
 	add_number(r, "outages", s->outages);
 }

@@ -118,6 +118,9 @@ stats_take(struct session *s, struct stats *out)
 	out->caller = s->caller;
 	take_session(s, out);
 	take_legs(s, out);
+	out->many = s->mux != NULL;
+	if (out->many)
+		mux_state(s->mux, &out->streams);
 	out->at_ns = clock_now_ns();
 	until = out->elapsed_ns != 0 ? out->elapsed_ns : out->at_ns;
 	take_halves(s, out, until);
@@ -182,6 +185,19 @@ uint64_t
 stats_rate(const struct stats *now, const struct stats *before)
 {
 	return rate_of(grown(now->bytes, before->bytes), grown(now->at_ns, before->at_ns));
+}
+
+uint64_t
+stats_rate_sent(const struct stats *now, const struct stats *before)
+{
+	return rate_of(grown(now->bytes - now->received, before->bytes - before->received),
+	    grown(now->at_ns, before->at_ns));
+}
+
+uint64_t
+stats_rate_received(const struct stats *now, const struct stats *before)
+{
+	return rate_of(grown(now->received, before->received), grown(now->at_ns, before->at_ns));
 }
 
 uint64_t

@@ -16,6 +16,7 @@
 
 #include "core/bottleneck.h"
 #include "frame.h"
+#include "mux.h"
 #include "state.h"
 #include "sys/net.h"
 #include "tx.h"
@@ -51,6 +52,8 @@ struct stats {
 	uint64_t down_ns;	/* SESSION_SUSPENDED: since when */
 	uint64_t bytes;		/* delivered to the consumer; where both ends send, to both */
 	uint64_t received;	/* of these by this end, where both send */
+	bool many;		/* the session carries many streams, */
+	struct mux_state streams;	/* these */
 	uint64_t window;
 	uint64_t used;		/* bytes of the window in use */
 	unsigned up;		/* legs that are up */
@@ -76,6 +79,9 @@ const char *stats_role(const struct stats *now);
 
 /* Rates between two snapshots; 0 if no time lies between them. */
 uint64_t stats_rate(const struct stats *now, const struct stats *before);
+/* Where both ends send: what this end sent, and what it received. */
+uint64_t stats_rate_sent(const struct stats *now, const struct stats *before);
+uint64_t stats_rate_received(const struct stats *now, const struct stats *before);
 uint64_t stats_leg_rate(const struct stats *now, const struct stats *before, unsigned leg);
 /* The mean rate since the first contact. */
 uint64_t stats_mean(const struct stats *now);

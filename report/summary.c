@@ -81,6 +81,15 @@ add_head(struct text *t, const struct stats *now, const struct stats *before,
 		add(t, " of %s", stats_size_text(options->size_bytes, b));
 	add(t, ", now %s/s, mean %s/s\n", stats_size_text(stats_rate(now, before), a),
 	    stats_size_text(stats_mean(now), b));
+	if (now->sends && now->receives)
+		add(t, "  sent %s, now %s/s; received %s, now %s/s\n",
+		    stats_size_text(now->bytes - now->received, a),
+		    stats_size_text(stats_rate_sent(now, before), b),
+		    stats_size_text(now->received, c),
+		    stats_size_text(stats_rate_received(now, before), d));
+	if (now->many)
+		add(t, "  streams: %u open, %llu opened, %llu failed\n", now->streams.open,
+		    now->streams.opened, now->streams.failed);
 	stats_waited(now, before, waited);
 	add(t, "  window %s of %s in use; %u leg%s up, %llu lost so far, %s %s; "
 	    "longest outage %.1f s\n", stats_size_text(now->used, c),

@@ -892,6 +892,10 @@ ssh_serve(struct ssh *s, struct options *options)
 	}
 	if (read_bootstrap(s, &bootstrap) == -1 || parse_bootstrap(&bootstrap, options) == -1)
 		return EXIT_USAGE;
+	if (filter != NULL && options->command == NULL) {
+		log_line(LOG_ERROR, "the filter allows commands only, no initiate or terminate");
+		return EXIT_USAGE;
+	}
 	if (filter != NULL) {
 		if (setenv("SSH_ORIGINAL_COMMAND", options->command[0], 1) == -1) {
 			log_line(LOG_ERROR, "cannot set SSH_ORIGINAL_COMMAND: %s", strerror(errno));

@@ -21,6 +21,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #ifdef __has_include
 #if __has_include(<linux/sockios.h>)
@@ -40,7 +42,9 @@ name_address(const struct sockaddr *sa, socklen_t len, char name[NET_NAME])
 {
 	char host[64], port[8];
 
-	if (getnameinfo(sa, len, host, sizeof(host), port, sizeof(port),
+	if (sa->sa_family == AF_UNIX)
+		snprintf(name, NET_NAME, "a local process");
+	else if (getnameinfo(sa, len, host, sizeof(host), port, sizeof(port),
 	    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(name, NET_NAME, "unknown");
 	else if (strncmp(host, "::ffff:", 7) == 0 && strchr(host, '.') != NULL)
@@ -355,6 +359,22 @@ net_abort(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 }
 
+void
+net_part(int fd)
+{
+	struct linger soft = { .l_onoff = 0, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &soft, sizeof(soft));
+}
+
+void
+net_keepalive(int fd)
+{
+	int on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
 #if defined(TCP_INFO) && defined(__linux__)
 /*
  * Linux's tcp_info only ever grew at its end, so an old kernel's is a shorter
@@ -581,16 +601,13 @@ dial_harvest(struct dial *d, const struct pollfd *p)
 {
 	unsigned i, kept = 0;
 	int won = -1, error;
-	socklen_t len;
 
 	for (i = 0; i < d->attempts; i++) {
 		if (p[i].revents == 0 || won != -1) {
 			d->attempt[kept++] = d->attempt[i];
 			continue;
 		}
-		len = sizeof(error);
-		if (getsockopt(p[i].fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-			error = errno;
+		error = net_connected(p[i].fd);
 		if (error == 0) {
 			won = p[i].fd;
 			d->target->used = d->attempt[i].address;
@@ -692,6 +709,33 @@ net_dial(struct net_target *target, int cancel, char name[NET_NAME], char why[NE
 	else
 		name_address((struct sockaddr *)&sa, len, name);
 	return fd;
+}
+
+int
+net_connect(const struct lookup_address *a)
+{
+	int fd = socket_new(a->family), error;
+
+	if (fd == -1)
+		return -1;
+	prepare(fd);
+	if (connect(fd, (const struct sockaddr *)&a->sa, a->len) == 0 || errno == EINPROGRESS ||
+	    errno == EINTR)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int
+net_connected(int fd)
+{
+	socklen_t len;
+	int error;
+
+	len = sizeof(error);
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1 ? errno : error;
 }
 
 /* Listening */
@@ -813,6 +857,61 @@ net_listen(struct net_listener *l, const char *bind_to, const char *port, int ba
 	if (l->count == 0)
 		snprintf(why, NET_WHY, "%s", strerror(error));
 	return l->count == 0 ? -1 : 0;
+}
+
+void
+net_unix_address(const char *path, struct lookup_address *a)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&a->sa;
+
+	memset(a, 0, sizeof(*a));
+	un->sun_family = AF_UNIX;
+	snprintf(un->sun_path, sizeof(un->sun_path), "%.*s", NET_UNIX_MAX, path);
+	a->family = AF_UNIX;
+	a->len = sizeof(*un);
+}
+
+/* A socket whose process is gone stays behind as a file, in the way of the next. */
+static void
+unlink_stale(const struct lookup_address *a, const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) == -1 || !S_ISSOCK(st.st_mode))
+		return;
+	fd = net_connect(a);
+	if (fd != -1)
+		close(fd);
+	else if (errno == ECONNREFUSED)
+		unlink(path);
+}
+
+int
+net_unix_listen(struct net_listener *l, const char *path, int backlog, char why[NET_WHY])
+{
+	struct lookup_address a;
+	int fd = socket_new(AF_UNIX);
+	mode_t mask;
+	bool good;
+
+	l->count = 0;
+	net_unix_address(path, &a);
+	unlink_stale(&a, path);
+	mask = umask(0177);
+	good = fd != -1 && bind(fd, (const struct sockaddr *)&a.sa, a.len) == 0 &&
+	    listen(fd, backlog) == 0;
+	if (!good)
+		snprintf(why, NET_WHY, "%s", strerror(errno));
+	umask(mask);
+	if (!good && fd != -1)
+		close(fd);
+	if (!good)
+		return -1;
+	l->fd[0] = fd;
+	snprintf(l->name[0], NET_NAME, "%s", path);
+	l->count = 1;
+	return 0;
 }
 
 void

@@ -68,6 +68,22 @@ void net_unlisten(struct net_listener *l);
 /* -1 with errno EAGAIN when no connection waits. */
 int net_accept(int listener, char name[NET_NAME]);
 
+/*
+ * A connection to one address that is under way, perhaps already up; when it is writable
+ * net_connected says how it went: 0, or an errno.
+ */
+int net_connect(const struct lookup_address *a);
+int net_connected(int fd);
+
+/*
+ * UNIX sockets.  net_unix_address cuts a path that is too long, so its length is checked
+ * before: NET_UNIX_MAX bytes at most.  net_unix_listen replaces a socket on which nobody
+ * listens any more; only our user may connect.
+ */
+#define NET_UNIX_MAX	100
+void net_unix_address(const char *path, struct lookup_address *a);
+int net_unix_listen(struct net_listener *l, const char *path, int backlog, char why[NET_WHY]);
+
 /* How many more descriptors this process may open, roughly. */
 unsigned net_descriptors(void);
 
@@ -85,8 +101,11 @@ void net_timeout(int fd, unsigned ms);
 bool net_unsent(int fd, unsigned bytes);
 /* Whether the system has sent all that was written; true where it cannot tell. */
 bool net_sent(int fd);
-/* The next close sends a reset. */
+/* A close, also that of a process that is killed, sends a reset; or, as usual, it does not. */
 void net_abort(int fd);
+void net_part(int fd);
+/* So that a peer that is gone is noticed some day. */
+void net_keepalive(int fd);
 
 /* The connection's congestion control; false: the system offers no choice. */
 bool net_congestion_of(int fd, char name[NET_CONGESTION]);

@@ -193,12 +193,13 @@ bare()
 			printf '#if __has_include(<%s>)\n#include <%s>\n#endif\n' \
 			    "$_header" "$_header"
 		done
-		echo '#pragma GCC poison accept4 pipe2 epoll_create1 signalfd getrandom'
+		echo '#pragma GCC poison accept4 pipe2 signalfd getrandom'
 		for _macro in "$@"; do
 			echo "#undef $_macro"
 			case $_macro in
 			SPLICE_F_MOVE)	echo '#pragma GCC poison splice tee vmsplice' ;;
 			EFD_NONBLOCK)	echo '#pragma GCC poison eventfd' ;;
+			EPOLL_CLOEXEC)	echo '#pragma GCC poison epoll_create1' ;;
 			PR_SET_NAME)	echo '#pragma GCC poison prctl' ;;
 			esac
 		done

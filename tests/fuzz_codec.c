@@ -38,7 +38,7 @@ try_hello(const uint8_t in[FRAME_GREETING])
 		return;
 	MUST(hello.welcome == (kind == GREETING_WELCOME));
 	MUST(hello.leg < FRAME_LEGS && hello.path < FRAME_PATHS && hello.incarnation > 0);
-	MUST(hello.role >= ROLE_SENDER && hello.role <= ROLE_BOTH);
+	MUST(hello.role >= ROLE_SENDER && hello.role <= ROLE_STREAMS);
 	MUST(hello.window >= 1u << 20 && hello.frame >= 4096 && hello.frame <= FRAME_DATA_MAX);
 	MUST((hello.required & ~hello.known) == 0);
 	hello_encode(&hello, out);

@@ -27,6 +27,7 @@
 #include "crypto/entropy.h"
 #include "crypto/secret.h"
 #include "fuzz.h"
+#include "mux.h"
 #include "sys/clock.h"
 #include "sys/lock.h"
 #include "sys/log.h"
@@ -880,6 +881,15 @@ entropy_fill(void *to, size_t n)
 	while (n-- > 0)
 		*p++ = (uint8_t)world.random++;
 	return 0;
+}
+
+/* mux.c: the sessions here have one stream in each direction. */
+
+void
+mux_agree(struct mux *m, uint64_t window)
+{
+	(void)m;
+	(void)window;
 }
 
 /* net.c */

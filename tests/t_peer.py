@@ -9,6 +9,10 @@ usage: t_peer.py sender PORT BYTES SEED    to an rx: breaks every rule on its
                                            the middle, come twice, in overlapping
                                            parts, byte by byte, or spoilt
        t_peer.py farewell PORT KIND        to an rx: ends the stream wrongly
+       t_peer.py streams PORT KIND         to a duplex with terminate to t_streams.py:
+                                           `harm' breaks every rule in streams of
+                                           its own, beside a good one; the others
+                                           break what ends the session
        t_peer.py receiver KIND             to a tx: listens (says where), breaks
                                            one rule, then fails the session
 
@@ -207,6 +211,8 @@ class Sender:
         self.session, self.instance = os.urandom(16), bytes(16)
         self.incarnation = 0
 
+    role = 1
+
     def call(self):
         return Leg(socket.create_connection(("127.0.0.1", self.port)))
 
@@ -214,7 +220,7 @@ class Sender:
         """A leg and the answer to its HELLO."""
         self.incarnation += 1
         leg = self.call()
-        leg.send(greeting(b"VMhe", 1, self.session,
+        leg.send(greeting(b"VMhe", self.role, self.session,
                           other.pop("instance", self.instance), number,
                           incarnation or self.incarnation, **other))
         answer = leg.read(GREETING)
@@ -250,6 +256,135 @@ class Sender:
         leg.send(control(BYE))
         leg.socket.shutdown(socket.SHUT_WR)
         leg.await_close()
+
+
+OPEN, PIECE, CREDIT, HALF, RESET, CLOSE = range(1, 7)
+
+
+def record(kind, number, value=0, reason=0, reserved=0):
+    return struct.pack(">BBHII", kind, reason, reserved, number, value)
+
+
+class Streams(Sender):
+    """The caller's end of a session with many streams; its one leg."""
+
+    role = 4
+
+    def __init__(self, port):
+        Sender.__init__(self, port, 0, 1)
+        self.leg = self.up(0)
+        self.at, self.came = 0, b""
+        self.delivered, self.streams, self.ended = 0, {}, {}
+
+    def say(self, records):
+        self.leg.send(data_frame(self.at, records))
+        self.at += len(records)
+
+    def data(self, number, payload):
+        self.say(record(PIECE, number, len(payload)) + payload)
+
+    def hear(self):
+        """The next frame; records of DATA go to their streams."""
+        kind, _, payload = self.leg.next_frame()
+        if kind == FAIL:
+            return payload[4:].decode()
+        if kind != DATA:
+            return None
+        self.came += payload
+        self.delivered += len(payload)
+        self.leg.send(status(self.delivered, self.delivered + WINDOW,
+                             [(0, self.incarnation, self.delivered)]))
+        while len(self.came) >= 12:
+            what, reason, _, number, value = struct.unpack(">BBHII", self.came[:12])
+            length = value if what == PIECE else 0
+            if len(self.came) < 12 + length:
+                break
+            piece, self.came = self.came[12:12 + length], self.came[12 + length:]
+            self.streams[number] = self.streams.get(number, b"") + piece
+            if what in (RESET, CLOSE):
+                self.ended[number] = (what, reason)
+        return None
+
+    def await_end(self, number):
+        until = time.monotonic() + PATIENCE_S
+        while number not in self.ended:
+            if time.monotonic() > until:
+                sys.exit("stream %d has no end" % number)
+            self.hear()
+        return self.ended[number]
+
+
+# What a peer may do wrong in a stream, by its number; each resets that stream alone.
+HARMS = (
+    ("more than its credit", lambda n: record(PIECE, n, 32769) + bytes(32769)),
+    ("data after its end", lambda n: record(HALF, n) + record(PIECE, n, 1) + b"x"),
+    ("two ends", lambda n: record(HALF, n) + record(HALF, n)),
+    ("opened twice", lambda n: record(OPEN, n)),
+    ("credit without end", lambda n: record(CREDIT, n, 1 << 24) * 200),
+    ("closed in the middle", lambda n: record(CLOSE, n)),
+)
+# What is of no stream that is there.
+ODD = (record(RESET, 4001, reason=1), record(CLOSE, 4001), record(HALF, 4001),
+       record(CREDIT, 4001, 5), record(PIECE, 4001, 7) + b"nobody?", record(OPEN, 2),
+       record(OPEN, 4000))
+# What ends the session.
+BREAKS = {
+    "type": record(7, 1), "zero": record(0, 1), "stream": record(OPEN, 0),
+    "length": record(PIECE, 1, (1 << 20) + 1), "nothing": record(PIECE, 1, 0),
+    "credit": record(CREDIT, 1, (1 << 24) + 1), "reserved": record(HALF, 1, reserved=1),
+    "reason": record(RESET, 1, reason=7), "none": record(RESET, 1),
+    "many": b"".join(record(OPEN, 2 * n + 1) for n in range(5000)),
+}
+
+
+def run_streams(port, kind):
+    end = Streams(port)
+    if kind != "harm":
+        end.say(BREAKS[kind])
+        until = time.monotonic() + PATIENCE_S
+        text = None
+        while text is None:
+            if time.monotonic() > until:
+                sys.exit("the session went on")
+            text = end.hear()
+        say("it says: %s" % text)
+        end.leg.send(control(BYE))
+        end.leg.socket.shutdown(socket.SHUT_WR)
+        end.leg.await_close()
+        return
+    end.say(record(OPEN, 1))
+    end.data(1, b"echo 0 1\n")
+    for n, (name, words) in enumerate(HARMS):
+        number = 2 * n + 3
+        end.say(record(OPEN, number))
+        end.data(number, b"up 0 1\n")
+        end.say(words(number))
+        what, reason = end.await_end(number)
+        if (what, reason) != ((CLOSE, 0) if name == "closed in the middle" else (RESET, 6)):
+            sys.exit("%s: its end is %d, %d" % (name, what, reason))
+        for words in ODD:
+            end.say(words)
+        end.data(1, b"still there? ")
+    # One that is never given credit holds up nobody.
+    end.say(record(OPEN, 101))
+    end.data(101, b"down 1000000 1\n")
+    while len(end.streams.get(101, b"")) < 32768:
+        end.hear()
+    end.data(1, b"the end")
+    end.say(record(HALF, 1))
+    while not end.streams.get(1, b"").endswith(b"the end"):
+        end.hear()
+    if end.streams[1] != b"still there? " * len(HARMS) + b"the end":
+        sys.exit("the good stream has other bytes")
+    end.say(record(CLOSE, 1))
+    if end.await_end(1) != (CLOSE, 0):
+        sys.exit("the good stream did not end well")
+    if len(end.streams.get(101, b"")) != 32768:
+        sys.exit("stream 101 sent %d bytes with a credit of 32768" %
+                 len(end.streams.get(101, b"")))
+    end.leg.send(failure(4, b"the test is over"))
+    end.leg.socket.shutdown(socket.SHUT_WR)
+    end.leg.await_close()
 
 
 def violations(sender, limit):
@@ -633,6 +768,8 @@ def main():
         run_shuffle(*map(int, words))
     elif kind == "sluice":
         run_staging(*map(int, words))
+    elif kind == "streams":
+        run_streams(int(words[0]), words[1])
     elif kind == "farewell":
         run_farewell(int(words[0]), words[1])
     else:

@@ -91,7 +91,7 @@ a_hello(void)
 {
 	struct hello h = { .welcome = roll() % 2 == 0 };
 
-	h.role = (enum role)between(ROLE_SENDER, ROLE_BOTH);
+	h.role = (enum role)between(ROLE_SENDER, ROLE_STREAMS);
 	fill(h.session, sizeof(h.session));
 	fill(h.name, sizeof(h.name));
 	fill(h.instance, sizeof(h.instance));
@@ -243,7 +243,7 @@ test_hello_ranges(void)
 		unsigned at, bytes;
 		uint64_t least, most, top;
 	} field[] = {
-		{ 5, 1, ROLE_SENDER, ROLE_BOTH, UINT8_MAX },
+		{ 5, 1, ROLE_SENDER, ROLE_STREAMS, UINT8_MAX },
 		{ 6, 2, FRAME_GREETING, FRAME_GREETING, UINT16_MAX },
 		{ 56, 2, 0, FRAME_LEGS - 1, UINT16_MAX },
 		{ 58, 2, 0, FRAME_PATHS - 1, UINT16_MAX },

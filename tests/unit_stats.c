@@ -141,7 +141,7 @@ test_table(void)
 	/* The largest there is, on both sides. */
 	memset(&now, 0xff, sizeof(now));
 	now.state = SESSION_SUSPENDED;
-	now.sends = now.receives = now.caller = now.checked = true;
+	now.sends = now.receives = now.caller = now.checked = now.many = true;
 	for (i = 0; i < OPTIONS_PATHS_MAX; i++) {
 		memset(options.paths[i].host, 'h', sizeof(options.paths[i].host) - 1);
 		memcpy(options.paths[i].port, "65535", 6);
@@ -159,7 +159,7 @@ test_table(void)
 	}
 	for (i = 0; i < n; i++)
 		lines += text[i] == '\n';
-	CHECK(lines == 3 + 1 + FRAME_LEGS);
+	CHECK(lines == 4 + 1 + FRAME_LEGS);
 	/* No room: cut, and whole as far as it goes. */
 	n = summary_table(&now, &before, &options, small, sizeof(small));
 	CHECK(n == strlen(small) && n < sizeof(small));
