@@ -495,6 +495,14 @@ watch_listeners(struct mux *m, uint64_t now)
 
 /* From the connections to tx */
 
+/* It may have something to send.  Credit may come before it is connected. */
+static void
+ready(struct mux *m, struct conn *c)
+{
+	if (c->phase == CONN_OPEN)
+		streams_ready(&m->streams, &c->stream);
+}
+
 /* A stream's turn: its next bytes become a record. */
 static void
 take_data(struct mux *m, struct conn *c, struct record *r)
@@ -587,7 +595,7 @@ hear(struct mux *m)
 	if (event == STREAMS_OPEN)
 		open_here(m, r.number);
 	else if (event == STREAMS_CREDIT)
-		streams_ready(&m->streams, st);
+		ready(m, (struct conn *)st);
 	else if (event == STREAMS_FIN)
 		finish(m, (struct conn *)st);
 	else if (event == STREAMS_BROKEN) {
@@ -698,7 +706,7 @@ conn_event(struct mux *m, struct conn *c, unsigned events)
 		return;
 	}
 	if ((events & (POLLER_IN | POLLER_ERROR)) != 0)
-		streams_ready(&m->streams, &c->stream);
+		ready(m, c);
 	if ((events & (POLLER_OUT | POLLER_ERROR)) != 0)
 		flush(m, c);
 }

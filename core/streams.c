@@ -10,7 +10,10 @@
 
 #define FIRST_MOST	16u	/* streams before the window is known */
 #define MOST		4096u
-#define GROW_NS		SECOND	/* a window that is taken in less may grow */
+#define GROW_NS		SECOND	/* a window that is taken in less may grow, */
+#define GROW		4u	/* so many times */
+#define GRANT_MAX	(1u << 20)	/* to a new stream, beyond STREAM_CREDIT, */
+#define GRANT_SHARE	32u	/* and a share of the budget */
 
 /* Lists */
 
@@ -139,6 +142,22 @@ say_close(struct streams *s, struct stream *st)
 		say(s, st, STREAM_SAY_CLOSE);
 }
 
+/* While there are few streams, a new one need not wait until it has proved to move. */
+static void
+grant(struct streams *s, struct stream *new)
+{
+	uint64_t more = s->budget / GRANT_SHARE;
+
+	if (more > GRANT_MAX)
+		more = GRANT_MAX;
+	if (more == 0)
+		return;
+	s->budget -= more;
+	new->window += (uint32_t)more;
+	new->taken = (uint32_t)more;
+	say(s, new, STREAM_SAY_CREDIT);
+}
+
 void
 streams_open(struct streams *s, struct stream *new)
 {
@@ -146,12 +165,14 @@ streams_open(struct streams *s, struct stream *new)
 	add(s, new, s->last);
 	s->ours++;
 	say(s, new, STREAM_SAY_OPEN);
+	grant(s, new);
 }
 
 void
 streams_accept(struct streams *s, struct stream *new, uint32_t number)
 {
 	add(s, new, number);
+	grant(s, new);
 }
 
 void
@@ -199,24 +220,28 @@ streams_reset(struct streams *s, struct stream *st, enum stream_reason reason)
 }
 
 /*
- * A window that is used up within a second may double, out of the budget, if most of it
+ * A window that is used up within a second may grow, out of the budget, if most of it
  * was taken as it came: so it is the way there that is long, and not the consumer slow.
  */
 static uint32_t
 grow(struct streams *s, struct stream *st, uint64_t now_ns)
 {
-	uint32_t more = st->window;
+	uint64_t more = (uint64_t)st->window * (GROW - 1);
 	bool quick = now_ns - st->grown_ns < GROW_NS, prompt = st->kept < st->passed / 2;
 
 	if (st->passed < st->window && quick)
 		return 0;
 	st->passed = st->kept = 0;
 	st->grown_ns = now_ns;
-	if (!quick || !prompt || more > s->budget || st->window > STREAMS_WINDOW_MAX / 2)
+	if (more > STREAMS_WINDOW_MAX - st->window)
+		more = STREAMS_WINDOW_MAX - st->window;
+	if (more > s->budget)
+		more = s->budget;
+	if (!quick || !prompt)
 		return 0;
 	s->budget -= more;
-	st->window += more;
-	return more;
+	st->window += (uint32_t)more;
+	return (uint32_t)more;
 }
 
 void

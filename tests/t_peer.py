@@ -277,8 +277,10 @@ class Streams(Sender):
         self.delivered, self.streams, self.ended = 0, {}, {}
 
     def say(self, records):
-        self.leg.send(data_frame(self.at, records))
-        self.at += len(records)
+        for at in range(0, len(records), FRAME):
+            piece = records[at:at + FRAME]
+            self.leg.send(data_frame(self.at, piece))
+            self.at += len(piece)
 
     def data(self, number, payload):
         self.say(record(PIECE, number, len(payload)) + payload)
@@ -316,7 +318,7 @@ class Streams(Sender):
 
 # What a peer may do wrong in a stream, by its number; each resets that stream alone.
 HARMS = (
-    ("more than its credit", lambda n: record(PIECE, n, 32769) + bytes(32769)),
+    ("more than its credit", lambda n: record(PIECE, n, 100000) + bytes(100000)),
     ("data after its end", lambda n: record(HALF, n) + record(PIECE, n, 1) + b"x"),
     ("two ends", lambda n: record(HALF, n) + record(HALF, n)),
     ("opened twice", lambda n: record(OPEN, n)),

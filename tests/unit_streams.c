@@ -239,6 +239,7 @@ test_turns(void)
 
 	streams_init(&s, true);
 	streams_agree(&s, 64u << 20);
+	s.budget = 0;
 	for (i = 0; i < 4; i++)
 		streams_open(&s, &st[i]);
 	for (i = 0; i < 4; i++) {
@@ -308,6 +309,7 @@ begin_strict(void)
 
 	streams_init(&strict, false);
 	streams_agree(&strict, WINDOW);
+	strict.budget = 0;
 	CHECK(hear(RECORD_OPEN, 1, 0, &st) == STREAMS_OPEN && st == NULL);
 	streams_accept(&strict, &good, 1);
 	CHECK(hear(RECORD_OPEN, 3, 0, &st) == STREAMS_OPEN);
@@ -407,9 +409,8 @@ test_unsaid(void)
 static void
 test_windows(void)
 {
-	struct stream *st;
+	struct stream *st, first;
 	struct record r;
-	uint32_t window;
 	unsigned i;
 
 	/* Taken at once, in little time: it grows to its bound, and the budget pays. */
@@ -444,9 +445,15 @@ test_windows(void)
 		streams_taken(&strict, &bad, 8192, false, 1000 + i * 1000);
 		streams_next(&strict, 1000, 1000, &r);
 	}
-	window = bad.window;
-	CHECK(window == 4 * STREAM_CREDIT || window == 2 * STREAM_CREDIT);
-	CHECK(strict.budget == 3 * STREAM_CREDIT - (window - STREAM_CREDIT));
+	CHECK(bad.window == 4 * STREAM_CREDIT && strict.budget == 0);
+	/* A new stream has more from the start while there is a budget. */
+	begin_strict();
+	strict.budget = 64u << 20;
+	streams_open(&strict, &first);
+	CHECK(streams_next(&strict, 1000, 1000, &r) == &first && r.type == RECORD_OPEN);
+	CHECK(streams_next(&strict, 1000, 1000, &r) == &first && r.type == RECORD_CREDIT);
+	CHECK(r.value == 1 << 20 && first.window == STREAM_CREDIT + (1 << 20));
+	CHECK(first.expected == first.window && strict.budget == 63u << 20);
 }
 
 /* The codec */
