@@ -11,6 +11,8 @@ size=30000000
 data $size >"$T/in"
 rx r heartbeat 3 verbose 4 >"$T/out"
 proxy p r
+# So slow that each leg has to carry some of it.
+ask p rate up total 12M
 for where in '0 100k' '1 300k' '0 1M' '2 2M' '3 100k'; do
 	# shellcheck disable=SC2086
 	ask p corrupt up $where 1
