@@ -50,7 +50,7 @@ FUZZ_SECONDS = 60
 TOOLS = $(ALONE) $(HASTY) build/simulation build/bench_crypto build/unit_forged $(CORPORA)
 
 .PHONY: all install demo test test-long test-asan test-tsan coverage fuzz bench bench-wan \
-	bench-ssh clean deps
+	bench-ssh bench-streams clean deps
 
 all: viamillipede
 viamillipede: viamillipede.o $(OBJS)
@@ -133,7 +133,7 @@ test-asan:
 test-tsan:
 	tests/other-build.sh tsan '-O1 -g -fsanitize=thread'
 
-# How many lines the suite runs, by gcov, likewise.
+# How many lines the suite runs.
 coverage:
 	tests/coverage.sh
 
@@ -144,6 +144,7 @@ fuzz: $(FUZZERS)
 bench: viamillipede $(TOOLS); tests/bench.py
 bench-wan: viamillipede $(TOOLS); tests/bench_wan.py
 bench-ssh: viamillipede $(TOOLS); tests/bench_ssh.sh
+bench-streams: viamillipede $(TOOLS); tests/bench_streams.py
 
 clean:
 	rm -rf viamillipede viamillipede.o $(OBJS) build

@@ -37,6 +37,12 @@
  * reader wait, and with it the source.  End of file on standard input makes
  * the last frame shorter and adds FIN.
  *
+ * Many connections (initiate, terminate).  They stand in the place of standard input and
+ * output: one thread (mux.c) makes records of what their sockets give (core/record.h) and
+ * writes them to the pipe that tx reads, and it takes apart what rx writes to another.  So
+ * tx, rx and the legs carry two streams as ever, and core/streams.h has the books of those
+ * in them: numbers, credit, half-close, reset, and whose turn it is.
+ *
  * The threads.  None is joined: when the main thread has the exit status, it ends
  * the process.
  *
@@ -64,7 +70,8 @@
  *	ssh, -p		main (line.c)	ssh's pipes, their leg,	when ssh has ended
  *					what the command prints
  *	lookup, -n	a leg		the resolver		with its answer
- *			(lookup.c)
+ *			(lookup.c), or
+ *			streams (target.c)
  *
  * The locks.  Who holds one may take those below it in its branch and no other;
  * none is held while something is logged, read, written or waited for, but by the
@@ -77,7 +84,7 @@
  *	tunnel			tunnel.c: which processes of ssh run
  *		fork		child.c: nobody forks between a descriptor and its
  *				close-on-exec
- *	command, key, events, monitor, lookup (one for each), line, log and the
+ *	command, key, events, monitor, lookup (one for each), target, line, log and the
  *	log's limits		each by itself
  *
  * tx and rx call their owner (half.h), and a command those who watch it, with no
