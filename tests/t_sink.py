@@ -15,8 +15,10 @@ import time
 
 def accept(path):
     s = socket.socket(socket.AF_UNIX)
-    s.bind(path)
+    # Where it is waited for, it listens.
+    s.bind(path + ".new")
     s.listen(1)
+    os.rename(path + ".new", path)
     os.dup2(s.accept()[0].detach(), 0)
 
 

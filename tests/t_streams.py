@@ -3,8 +3,8 @@
     t_streams.py serve PORT_FILE
     t_streams.py call [option=value ...] ADDRESS KIND=COUNT ...
 
-`serve' listens on a free port of 127.0.0.1 (or, if PORT_FILE contains a /socket at its
-end, on that UNIX socket), writes the port to the file and serves until it is ended.
+`serve' listens on a free port of 127.0.0.1, which it writes to the file, or, if PORT_FILE
+ends in /socket, on that UNIX socket; it serves until it is ended.
 `call' opens so many connections of each KIND to ADDRESS (PORT of 127.0.0.1, or the path
 of a UNIX socket), and checks all that comes; options: size=BYTES of each (100000),
 at_once=N (50), seed=N, pause=SECONDS that a resting one is silent (1). It prints a line with
@@ -108,8 +108,8 @@ async def serve_one(reader, writer):
 
 async def serve(port_file):
     if port_file.endswith("/socket"):
-        server = await asyncio.start_unix_server(serve_one, port_file, backlog=1000)
-        port = port_file
+        server = await asyncio.start_unix_server(serve_one, port_file + ".new", backlog=1000)
+        os.rename(port_file + ".new", port_file)
     else:
         server = await asyncio.start_server(serve_one, "127.0.0.1", 0, backlog=1000)
         port = server.sockets[0].getsockname()[1]
