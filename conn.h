@@ -20,7 +20,8 @@ enum conn_phase {
 	CONN_WAITS,		/* for the addresses of the target */
 	CONN_CONNECTING,
 	CONN_OPEN,
-	CONN_CLOSED		/* fd is -1; the stream may wait for the peer's last word */
+	CONN_CLOSED,		/* fd is -1; the stream waits for the peer's last word */
+	CONN_DEAD		/* to be freed: it is in no table and no list */
 };
 
 struct conn_block;

@@ -245,6 +245,8 @@ settle(struct mux *m, struct conn *c)
 {
 	struct stream *st = &c->stream;
 
+	if (c->phase == CONN_DEAD)
+		return;
 	if (c->phase != CONN_CLOSED && (st->reset || st->last_said)) {
 		shut(m, c, !st->reset);
 		if (st->reset)
@@ -256,7 +258,7 @@ settle(struct mux *m, struct conn *c)
 		m->inbox.conn = NULL;
 	streams_remove(&m->streams, st);
 	atomic_store(&m->open, m->streams.open);
-	c->phase = CONN_WAITS;
+	c->phase = CONN_DEAD;
 	c->next = m->dead;
 	m->dead = c;
 }
@@ -476,20 +478,24 @@ accept_some(struct mux *m)
 static void
 watch_listeners(struct mux *m, uint64_t now)
 {
+	unsigned watched = m->accepts ? m->listener.count : 0;
 	bool wanted;
-	unsigned i;
 
 	if (now >= m->pause_ns)
 		m->pause_ns = 0;
 	wanted = !streams_full(&m->streams) && m->pause_ns == 0;
 	if (wanted == m->accepts)
 		return;
-	for (i = 0; i < m->listener.count; i++)
-		if (!wanted)
-			poller_drop(&m->poller, m->listener.fd[i]);
-		else if (poller_add(&m->poller, m->listener.fd[i], POLLER_IN,
-		    &listener_cookie) == -1)
+	while (wanted && watched < m->listener.count)
+		if (poller_add(&m->poller, m->listener.fd[watched], POLLER_IN,
+		    &listener_cookie) == 0)
+			watched++;
+		else {
 			m->pause_ns = now + PAUSE_NS;
+			wanted = false;
+		}
+	while (!wanted && watched > 0)
+		poller_drop(&m->poller, m->listener.fd[--watched]);
 	m->accepts = wanted;
 }
 

@@ -96,8 +96,8 @@ for target in "127.0.0.1 $gone/Connection refused/nothing listens there" \
 	"$PY" -IS -c 'import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 s.settimeout(20)
-s.sendall(b"hello")
 try:
+    s.sendall(b"hello")
     assert s.recv(1) != b"", "an end"
     sys.exit("it answers")
 except ConnectionResetError:
