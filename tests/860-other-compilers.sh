@@ -91,19 +91,23 @@ else
 	CORE="020-help 040-legs 081-stdio 150-disk-full"
 fi
 
-# `core PROGRAM`: it passes these tests.
+# `core PROGRAM [TEST ...]`: it passes these tests.
 core()
 {
-	for _test in $CORE; do
+	_program=$1
+	shift
+	# shellcheck disable=SC2086
+	[ $# -gt 0 ] || set -- $CORE
+	for _test; do
 		[ -e "$TESTS/$_test.sh" ] || fail "no test $_test"
 		_status=0
-		VIAMILLIPEDE=$1 TMPDIR=$T sh "$TESTS/$_test.sh" >"$T/core" 2>&1 ||
+		VIAMILLIPEDE=$_program TMPDIR=$T sh "$TESTS/$_test.sh" >"$T/core" 2>&1 ||
 		    _status=$?
 		case $_status in
 		0)	;;
 		77)	echo "$_test: skipped: $(tail -n 1 "$T/core")" ;;
 		*)	tail -n 60 "$T/core"
-			fail "${1#"$T"/}: $_test" ;;
+			fail "${_program#"$T"/}: $_test" ;;
 		esac
 	done
 }
@@ -237,6 +241,7 @@ without_macros()
 	is_bare "$T/bare.h" $(macros)
 	build bare cc "$BRIEF -U__linux__ -include $T/bare.h"
 	core "$T/bare/viamillipede"
+	core "$T/bare/viamillipede" 782-streams
 	exchange "$T/bare/viamillipede" "$V"
 	exchange "$V" "$T/bare/viamillipede"
 	asked_by_siginfo "$T/bare/viamillipede"
