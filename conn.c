@@ -85,31 +85,77 @@ conn_keeps(const struct conn *c)
 	return c->first != NULL;
 }
 
-ssize_t
-conn_keep(struct conn *c, int fd, size_t n)
+/* The block for the next of n bytes; NULL: no memory. */
+static struct conn_block *
+last_block(struct conn *c, size_t n)
 {
 	struct conn_block *b = c->last;
 	size_t size = n < BLOCK_MIN ? BLOCK_MIN : n > BLOCK_MAX ? BLOCK_MAX : n;
+
+	if (b != NULL && b->end < b->size)
+		return b;
+	b = malloc(sizeof(*b) + size);
+	if (b == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	b->next = NULL;
+	b->at = b->end = 0;
+	b->size = size;
+	*(c->last != NULL ? &c->last->next : &c->first) = b;
+	c->last = b;
+	return b;
+}
+
+ssize_t
+conn_keep(struct conn *c, int fd, size_t n)
+{
+	struct conn_block *b = last_block(c, n);
 	ssize_t got;
 
-	if (b == NULL || b->end == b->size) {
-		b = malloc(sizeof(*b) + size);
-		if (b == NULL) {
-			errno = ENOMEM;
-			return -1;
-		}
-		b->next = NULL;
-		b->at = b->end = 0;
-		b->size = size;
-		*(c->last != NULL ? &c->last->next : &c->first) = b;
-		c->last = b;
-	}
+	if (b == NULL)
+		return -1;
 	if (n > b->size - b->end)
 		n = b->size - b->end;
 	got = read(fd, b->bytes + b->end, n);
 	if (got > 0)
 		b->end += (size_t)got;
 	return got;
+}
+
+bool
+conn_store(struct conn *c, const uint8_t *bytes, size_t n)
+{
+	struct conn_block *b;
+	size_t some;
+
+	for (; n > 0; n -= some, bytes += some) {
+		if ((b = last_block(c, n)) == NULL)
+			return false;
+		some = n < b->size - b->end ? n : b->size - b->end;
+		memcpy(b->bytes + b->end, bytes, some);
+		b->end += some;
+	}
+	return true;
+}
+
+ssize_t
+conn_give(struct conn *c, const uint8_t *bytes, size_t n)
+{
+	size_t sent = 0;
+	ssize_t some;
+
+	c->full = false;
+	while (sent < n) {
+		some = send(c->fd, bytes + sent, n - sent, MSG_NOSIGNAL);
+		if (some == -1 && errno == EINTR)
+			continue;
+		c->full = some == -1 && (errno == EAGAIN || errno == EWOULDBLOCK);
+		if (some == -1)
+			return c->full ? (ssize_t)sent : -1;
+		sent += (size_t)some;
+	}
+	return (ssize_t)sent;
 }
 
 #ifdef SPLICE_F_MOVE
@@ -140,23 +186,18 @@ conn_pass(struct conn *c, int fd, size_t n)
 ssize_t
 conn_flush(struct conn *c)
 {
+	struct conn_block *b;
 	ssize_t n, sum = 0;
 
 	c->full = false;
-	while (c->first != NULL) {
-		if (c->first->at == c->first->end) {
-			drop_first(c);
-			continue;
-		}
-		n = send(c->fd, c->first->bytes + c->first->at, c->first->end - c->first->at,
-		    MSG_NOSIGNAL);
-		if (n == -1 && errno == EINTR)
-			continue;
-		c->full = n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	while ((b = c->first) != NULL && !c->full) {
+		n = conn_give(c, b->bytes + b->at, b->end - b->at);
 		if (n == -1)
-			return c->full ? sum : -1;
+			return -1;
 		sum += n;
-		c->first->at += (size_t)n;
+		b->at += (size_t)n;
+		if (b->at == b->end)
+			drop_first(c);
 	}
 	return sum;
 }

@@ -52,6 +52,10 @@ void conn_free(struct conn *c);
 bool conn_keeps(const struct conn *c);
 /* Reads up to n bytes from fd and keeps them.  As read(2). */
 ssize_t conn_keep(struct conn *c, int fd, size_t n);
+/* Likewise, of bytes in memory, and all of them; false: no memory. */
+bool conn_store(struct conn *c, const uint8_t *bytes, size_t n);
+/* Gives it n bytes, as many as it takes; sets c->full.  The number, or -1 with errno. */
+ssize_t conn_give(struct conn *c, const uint8_t *bytes, size_t n);
 /* Moves up to n bytes from fd, a pipe, to it.  As splice(2), and sets c->full. */
 ssize_t conn_pass(struct conn *c, int fd, size_t n);
 /* Gives it what was kept; sets c->full.  The number of bytes, or -1 with errno. */

@@ -34,17 +34,18 @@
 #define DATA_MIN	4096u
 #define COPY_BELOW	(512u << 10)	/* of tx_ahead */
 #define SCRATCH		(64u << 10)
+#define INBOX		4096u		/* bytes read at once where a head is to come */
 #define CONNECT_NS	(30 * SECOND)	/* for all of the target's addresses */
 #define ADDRESS_NS	(5 * SECOND)	/* for one of them, if there are more */
 #define PAUSE_NS	SECOND		/* after an accept that failed for lack of resources */
 #define LOOK_NS		(250 * MS)	/* at those that are connecting */
 #define EVENTS		128
 
-/* The record that is being read. */
+/* What was read from rx's pipe, and the record that it belongs to. */
 struct inbox {
-	uint8_t head[RECORD_HEAD];
-	unsigned have;			/* bytes of the head */
-	uint32_t left;			/* bytes of DATA that are to follow */
+	uint8_t bytes[INBOX];		/* heads, and the bytes of short records */
+	size_t at, end;			/* those that are not taken yet */
+	uint32_t left;			/* bytes of DATA that are to follow the last head */
 	struct conn *conn;		/* whose they are; NULL = nobody's */
 };
 
@@ -509,11 +510,20 @@ ready(struct mux *m, struct conn *c)
 		streams_ready(&m->streams, &c->stream);
 }
 
+/* It has nothing to send until the poller says so. */
+static void
+rest(struct mux *m, struct conn *c)
+{
+	streams_idle(&m->streams, &c->stream);
+	watch(m, c, c->events | POLLER_IN);
+}
+
 /* A stream's turn: its next bytes become a record. */
 static void
 take_data(struct mux *m, struct conn *c, struct record *r)
 {
 	bool sparse = streams_sparse(&m->streams, &c->stream);
+	uint32_t most = r->value;
 	ssize_t n = outbox_fill(&m->outbox, c->fd, r->value);
 
 	if (n > 0) {
@@ -522,12 +532,14 @@ take_data(struct mux *m, struct conn *c, struct record *r)
 		r->value = (uint32_t)n;
 		outbox_head(&m->outbox, r);
 		streams_sent(&m->streams, &c->stream, r->value);
+		/* There is no more, as far as that can be told. */
+		if (r->value < most && r->value < OUTBOX_COPIED)
+			rest(m, c);
 	} else if (n == 0)
 		streams_ended(&m->streams, &c->stream);
-	else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-		streams_idle(&m->streams, &c->stream);
-		watch(m, c, c->events | POLLER_IN);
-	} else if (errno != EINTR)
+	else if (errno == EAGAIN || errno == EWOULDBLOCK)
+		rest(m, c);
+	else if (errno != EINTR)
 		streams_reset(&m->streams, &c->stream, STREAM_LOST);
 	settle(m, c);
 }
@@ -586,8 +598,8 @@ hear(struct mux *m)
 	struct stream *st;
 	enum streams_event event;
 
-	m->inbox.have = 0;
-	why = record_decode(&r, m->inbox.head);
+	why = record_decode(&r, m->inbox.bytes + m->inbox.at);
+	m->inbox.at += RECORD_HEAD;
 	if (why != NULL) {
 		half_fail(&m->owner, FAIL_PROTOCOL, "the peer sent %s", why);
 		m->hears = false;
@@ -613,13 +625,63 @@ hear(struct mux *m)
 		settle(m, (struct conn *)st);
 }
 
+/* The next head, of those that were read already if there is one.  As read(2). */
 static ssize_t
 read_head(struct mux *m)
 {
-	ssize_t n = read(m->in[0], m->inbox.head + m->inbox.have, RECORD_HEAD - m->inbox.have);
+	struct inbox *in = &m->inbox;
+	ssize_t n = 1;
 
-	if (n > 0 && (m->inbox.have += (unsigned)n) == RECORD_HEAD)
+	if (in->end - in->at < RECORD_HEAD) {
+		memmove(in->bytes, in->bytes + in->at, in->end - in->at);
+		in->end -= in->at;
+		in->at = 0;
+		n = read(m->in[0], in->bytes + in->end, sizeof(in->bytes) - in->end);
+		in->end += n > 0 ? (size_t)n : 0;
+	}
+	if (n > 0 && in->end - in->at >= RECORD_HEAD)
 		hear(m);
+	return n;
+}
+
+/* Gives a connection bytes of DATA that were read with the head. */
+static void
+pass_read(struct mux *m, struct conn *c, const uint8_t *bytes, size_t n)
+{
+	ssize_t given = 0;
+
+	if (c->phase == CONN_OPEN && !conn_keeps(c) && !c->full)
+		given = conn_give(c, bytes, n);
+	if (given == -1) {
+		fail_conn(m, c, STREAM_LOST);
+		return;
+	}
+	if (given > 0)
+		streams_taken(&m->streams, &c->stream, (uint32_t)given, false, clock_now_ns());
+	if ((size_t)given == n)
+		return;
+	if (!conn_store(c, bytes + given, n - (size_t)given))
+		fail_conn(m, c, STREAM_RESOURCE);
+	else if (c->phase == CONN_OPEN && (c->events & POLLER_OUT) == 0)
+		flush(m, c);
+}
+
+/* Bytes of DATA that were read with the head, if there are any. */
+static size_t
+take_read(struct mux *m)
+{
+	struct inbox *in = &m->inbox;
+	struct conn *c = in->conn;
+	size_t n = in->end - in->at;
+
+	if (n > in->left)
+		n = in->left;
+	in->at += n;
+	in->left -= (uint32_t)n;
+	if (in->left == 0)
+		in->conn = NULL;
+	if (n > 0 && c != NULL && c->phase != CONN_CLOSED)
+		pass_read(m, c, in->bytes + in->at - n, n);
 	return n;
 }
 
@@ -676,7 +738,8 @@ receive_some(struct mux *m)
 	unsigned i;
 
 	for (i = 0; i < STEPS && m->hears; i++) {
-		n = m->inbox.left > 0 ? read_some(m) : read_head(m);
+		n = m->inbox.left > 0 && take_read(m) == 0 ? read_some(m) :
+		    m->inbox.left == 0 ? read_head(m) : 1;
 		if (n == 0)
 			m->hears = false;
 		if (n <= 0)
@@ -692,6 +755,7 @@ receive_some(struct mux *m)
 static void
 conn_event(struct mux *m, struct conn *c, unsigned events)
 {
+	bool queued;
 	int error = 0;
 
 	if (c->phase == CONN_CLOSED || !c->watched)
@@ -705,14 +769,17 @@ conn_event(struct mux *m, struct conn *c, unsigned events)
 		/* Otherwise both directions have ended, which would be told without end. */
 		unwatch(m, c);
 		c->events = 0;
-	} else if ((events & POLLER_IN) != 0)
-		watch(m, c, c->events & ~POLLER_IN);
+	}
 	if (error != 0) {
 		fail_conn(m, c, STREAM_LOST);
 		return;
 	}
+	/* It is not told again while it waits for its turn, or may not send. */
+	queued = stream_queued(&c->stream);
 	if ((events & (POLLER_IN | POLLER_ERROR)) != 0)
 		ready(m, c);
+	if ((events & POLLER_IN) != 0 && c->watched && (queued || !stream_queued(&c->stream)))
+		watch(m, c, c->events & ~POLLER_IN);
 	if ((events & (POLLER_OUT | POLLER_ERROR)) != 0)
 		flush(m, c);
 }

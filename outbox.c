@@ -14,7 +14,6 @@
 
 #include "sys/child.h"
 
-#define BUFFER	(64u << 10)
 #define PIPE	(1 << 20)
 
 #ifdef SPLICE_F_MOVE
@@ -38,7 +37,7 @@ outbox_init(struct outbox *o, int to)
 {
 	memset(o, 0, sizeof(*o));
 	o->to = to;
-	o->buffer = malloc(BUFFER);
+	o->buffer = malloc(RECORD_HEAD + OUTBOX_COPIED);
 	if (o->buffer == NULL || child_pipe(o->pipe) == -1)
 		return -1;
 #ifdef F_SETPIPE_SZ
@@ -70,8 +69,7 @@ outbox_fill(struct outbox *o, int fd, size_t n)
 	o->spliced = got > 0;
 	if (got == -1 && (errno == EINVAL || errno == ENOSYS)) {
 		o->unable = o->unable || !o->copies;
-		got = read(fd, o->buffer, n < BUFFER ? n : BUFFER);
-		o->at = 0;
+		got = read(fd, o->buffer + RECORD_HEAD, n < OUTBOX_COPIED ? n : OUTBOX_COPIED);
 	}
 	o->left = got > 0 ? (size_t)got : 0;
 	return got;
@@ -80,6 +78,13 @@ outbox_fill(struct outbox *o, int fd, size_t n)
 void
 outbox_head(struct outbox *o, const struct record *record)
 {
+	/* What is copied goes out with its head, in one write. */
+	if (!o->spliced && o->left > 0) {
+		record_encode(record, o->buffer);
+		o->at = 0;
+		o->left += RECORD_HEAD;
+		return;
+	}
 	record_encode(record, o->head);
 	o->head_left = RECORD_HEAD;
 }

@@ -15,6 +15,8 @@
 
 #include "core/record.h"
 
+#define OUTBOX_COPIED	(64u << 10)	/* most bytes of a record that are copied */
+
 struct outbox {
 	int to;				/* not owned */
 	bool spliced;			/* the bytes are in `pipe', otherwise in `buffer' */
@@ -26,11 +28,11 @@ struct outbox {
 	 */
 	bool copies;
 	int pipe[2];
-	uint8_t *buffer;
-	uint8_t head[RECORD_HEAD];
+	uint8_t *buffer;		/* with room for a head before the bytes */
+	uint8_t head[RECORD_HEAD];	/* of what is spliced, or has no bytes */
 	unsigned head_left;		/* bytes of it to write */
-	size_t left;			/* bytes after it to move */
-	size_t at;			/* where they begin in `buffer' */
+	size_t left;			/* bytes after it to move; in `buffer' with their head */
+	size_t at;			/* where they begin there */
 };
 
 /* `to' is non-blocking.  0, or -1 with errno. */

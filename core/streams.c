@@ -183,6 +183,12 @@ streams_ready(struct streams *s, struct stream *st)
 	list_append(st->deficit >= 0 ? &s->fresh : &s->old, &st->turn);
 }
 
+bool
+stream_queued(const struct stream *st)
+{
+	return st->turn.next != NULL;
+}
+
 void
 streams_idle(struct streams *s, struct stream *st)
 {

@@ -113,6 +113,8 @@ enum streams_event streams_heard(struct streams *s, const struct record *record,
 
 /* The stream's source may have something: it gets a turn if it has credit. */
 void streams_ready(struct streams *s, struct stream *st);
+/* It waits for its turn. */
+bool stream_queued(const struct stream *st);
 /* Its source has nothing now. */
 void streams_idle(struct streams *s, struct stream *st);
 /* Its source has ended. */

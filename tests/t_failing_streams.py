@@ -146,6 +146,8 @@ def main():
                 rows.append((side, call, errors[(n + k) % len(errors)], at))
     # After those for the legs there may be.
     rows += [("l", "calloc", "ENOMEM", at) for at in (135, 142, 150)]
+    # Which of them is a record, the threads' order decides.
+    rows += [("c", "write", "EIO", at) for at in (2, 3, 5, 6, 8)]
     with ThreadPoolExecutor(6) as pool:
         runs = list(pool.map(lambda row: Run(setting, row[0], *row[1]).go(),
                              enumerate(rows)))
