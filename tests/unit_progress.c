@@ -112,8 +112,8 @@ test_widths(void)
 		fits(true, 1u << 30);
 		fits(true, UINT64_MAX);
 		memset(&now, 0xff, sizeof(now));
-		now.sends = true;
-		now.receives = false;
+		now.sends = now.many = true;
+		now.receives = i % 2 == 1;
 		now.state = states[i];
 		now.outcome = OUTCOME_FAILED;
 		fits(true, 0);
