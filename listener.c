@@ -31,7 +31,11 @@
  */
 #define ROOM		256
 #define HELLO_NS	(5 * SECOND)	/* for all of that, however slowly it arrives */
-#define KNOWN_NS	(40 * SECOND)	/* for the CONFIRM of a caller that names the session */
+/*
+ * For the CONFIRM of a caller that names the session; or that is at ssh's own pipe, where
+ * nobody else can be, and which cannot be called again.
+ */
+#define KNOWN_NS	(40 * SECOND)
 #define LEAVE_NS	SECOND		/* the caller must read a refusal within this */
 #define SPARE		4		/* descriptors for short use */
 #define BACKLOG		128
@@ -368,7 +372,7 @@ expire(struct room *room, uint64_t now)
 		if (c->state == CALLER_SAYING && now - c->since_ns > HELLO_NS)
 			dismiss(c, "no HELLO within 5 s");
 		else if (c->state == CALLER_CONFIRMING &&
-		    now - c->since_ns > (c->known ? KNOWN_NS : HELLO_NS))
+		    now - c->since_ns > (c->known || c->piped ? KNOWN_NS : HELLO_NS))
 			dismiss(c, "no CONFIRM in time");
 		else if (c->state == CALLER_LEAVING && now - c->since_ns > LEAVE_NS)
 			dismiss(c, NULL);
