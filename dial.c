@@ -197,6 +197,24 @@ refused_judge(struct session *s, int status, bool busy, const char *text)
 }
 
 /*
+ * With ssh: a login was refused, or ssh's own connection has failed.  Whichever comes last
+ * may leave no way.
+ */
+static void
+barred_judge(struct session *s, const struct leg *leg, const char *why, enum dial_end end)
+{
+	char text[sizeof(s->barred)];
+
+	session_lock(s);
+	if (end == DIAL_BARRED)
+		snprintf(s->barred, sizeof(s->barred), "no leg can go through ssh: %s", why);
+	memcpy(text, s->barred, sizeof(text));
+	session_unlock(s);
+	if (text[0] != '\0' && (end == DIAL_BARRED || leg->piped))
+		refused_judge(s, EXIT_UNREACHED, false, text);
+}
+
+/*
  * The level of the message about a failed dial.  With ssh there are several paths, and
  * the start shows which of them work: one that does not is no loss while another
  * works or was not tried yet.
@@ -223,14 +241,11 @@ dial_failed(struct session *s, struct leg *leg, const char *why, enum dial_end e
 	uint64_t now = clock_now_ns(), next;
 	unsigned up, wanted;
 	bool closing, spare;
-	char rest[32], text[320];
+	char rest[32];
 	int level;
 
 	note_failed(s, leg, false, end);
-	if (end == DIAL_BARRED) {
-		snprintf(text, sizeof(text), "no leg can go through ssh: %s", why);
-		refused_judge(s, EXIT_UNREACHED, false, text);
-	}
+	barred_judge(s, leg, why, end);
 	session_lock(s);
 	closing = s->direction.outcome != OUTCOME_NONE;
 	/* Only the connection of ssh itself is left. */

@@ -85,11 +85,18 @@ static bool
 fail_first(struct session *s, int status, enum failure reason, const char *text)
 {
 	bool first, failed;
+	struct rx *rx;
+	struct tx *tx;
 
-	if (s->rx != NULL)
-		rx_stop(s->rx);
-	if (s->tx != NULL)
-		tx_stop(s->tx);
+	/* A signal may come while they are made. */
+	session_lock(s);
+	rx = s->rx;
+	tx = s->tx;
+	session_unlock(s);
+	if (rx != NULL)
+		rx_stop(rx);
+	if (tx != NULL)
+		tx_stop(tx);
 	session_lock(s);
 	first = outcome_locked(s, OUTCOME_FAILED, status);
 	failed = s->direction.outcome == OUTCOME_FAILED;

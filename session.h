@@ -91,6 +91,7 @@ struct session {
 	struct paths paths;		/* [s] caller */
 	bool piped;			/* [s] the leg with ssh's own connection is up */
 	uint64_t line_ns;		/* [s] caller: when that may be begun again */
+	char barred[320];		/* [s] why a login was refused; "" = none was */
 	bool shared;			/* [s] dial_shares was used */
 	bool spare;			/* [s] the use of the reserve was logged */
 	unsigned up;			/* [s] legs that are up */

@@ -408,20 +408,27 @@ static int
 make_halves(struct session *s)
 {
 	struct half_owner owner;
+	struct tx *tx = NULL;
+	struct rx *rx = NULL;
 
 	outcome_of_halves(s, &owner);
 	if (options_streams(s->options) && (s->mux = mux_new(&owner, s->options)) == NULL)
 		return -1;
-	if (s->sends && (s->tx = make_tx(s, &owner)) == NULL) {
+	if (s->sends && (tx = make_tx(s, &owner)) == NULL) {
 		log_line(LOG_ERROR, errno == EPROTOTYPE ?
 		    "cannot read standard input: datagrams have no end" :
 		    "cannot make the window: %s", strerror(errno));
 		return -1;
 	}
-	if (s->receives && (s->rx = make_rx(s, &owner)) == NULL) {
+	if (s->receives && (rx = make_rx(s, &owner)) == NULL) {
 		log_line(LOG_ERROR, "cannot take standard output: %s", strerror(errno));
 		return -1;
 	}
+	/* The thread for signals runs already. */
+	session_lock(s);
+	s->tx = tx;
+	s->rx = rx;
+	session_unlock(s);
 	return 0;
 }
 
