@@ -205,6 +205,5 @@ conn_flush(struct conn *c)
 bool
 conn_finish(struct conn *c)
 {
-	c->whole = shutdown(c->fd, SHUT_WR) == 0;
-	return c->whole;
+	return shutdown(c->fd, SHUT_WR) == 0;
 }

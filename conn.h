@@ -33,7 +33,6 @@ struct conn {
 	bool watched;			/* the poller has it, */
 	unsigned events;		/* with these events */
 	bool full;			/* it takes no more now */
-	bool whole;			/* FIN came, and was told to it */
 	unsigned address;		/* which of the target's is tried */
 	uint64_t until_ns;		/* and for how long */
 	struct conn_block *first, *last;	/* what it has not taken */

@@ -799,6 +799,8 @@ mux.o: target.h
 mux.o: tx.h
 options.o: options.c
 options.o: options.h
+options.o: sys/lookup.h
+options.o: sys/net.h
 outbox.o: core/record.h
 outbox.o: outbox.c
 outbox.o: outbox.h

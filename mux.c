@@ -5,7 +5,6 @@
 #include "mux.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,7 +285,7 @@ fail_conn(struct mux *m, struct conn *c, enum stream_reason reason)
 static void
 finish(struct mux *m, struct conn *c)
 {
-	if (!c->stream.fin_came || c->whole || c->phase != CONN_OPEN || conn_keeps(c))
+	if (!c->stream.fin_came || c->stream.written || c->phase != CONN_OPEN || conn_keeps(c))
 		return;
 	if (conn_finish(c))
 		streams_written(&m->streams, &c->stream);
@@ -414,6 +413,14 @@ look_at_pending(struct mux *m, uint64_t now)
 	}
 }
 
+/* For reports. */
+static void
+count_opened(struct mux *m)
+{
+	atomic_store(&m->open, m->streams.open);
+	atomic_fetch_add(&m->opened, 1);
+}
+
 /* The peer has accepted a connection. */
 static void
 open_here(struct mux *m, uint32_t number)
@@ -425,8 +432,7 @@ open_here(struct mux *m, uint32_t number)
 		return;
 	}
 	streams_accept(&m->streams, &c->stream, number);
-	atomic_store(&m->open, m->streams.open);
-	atomic_fetch_add(&m->opened, 1);
+	count_opened(m);
 	list_add(m, c);
 	if (m->options->terminate[0] == '\0')
 		fail_conn(m, c, STREAM_NOWHERE);
@@ -456,8 +462,7 @@ accept_one(struct mux *m, int listener)
 		return false;
 	}
 	streams_open(&m->streams, &c->stream);
-	atomic_store(&m->open, m->streams.open);
-	atomic_fetch_add(&m->opened, 1);
+	count_opened(m);
 	log_line(LOG_LEG, "stream %u: from %s", c->stream.number, name);
 	watch(m, c, POLLER_IN);
 	settle(m, c);
@@ -514,7 +519,7 @@ ready(struct mux *m, struct conn *c)
 static void
 rest(struct mux *m, struct conn *c)
 {
-	streams_idle(&m->streams, &c->stream);
+	streams_idle(&c->stream);
 	watch(m, c, c->events | POLLER_IN);
 }
 

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "sys/net.h"
 
 /* The sides that a word is for: either side may be the one that calls. */
 #define TX_CALLS	1u
@@ -39,7 +40,6 @@
 #define ALL		(TX | RX | DUPLEX)
 
 #define LOOPBACK	"127.0.0.1"
-#define SOCKET_MAX	100	/* bytes of a UNIX socket's path */
 #define REMOTE_WAIT_MIN	60	/* seconds that a remote side waits at least */
 
 #define NAME_WIDTH	22	/* of the usage text's left column */
@@ -365,7 +365,6 @@ count_arguments(const struct parse *p, const struct word *w, int left, char *con
 
 	if (w->kind == KIND_CONNECT && left > 0 && is_socket(next[0]))
 		return 1;
-
 	if (w->rest && p->remote == 0)
 		return left > 0 ? left : 1;
 	if (w->rest)
@@ -791,9 +790,9 @@ take_command(struct parse *p, const struct word *w, char *const *arguments)
 static int
 copy_socket(struct parse *p, const struct word *w, const char *text, char host[OPTIONS_TEXT_SIZE])
 {
-	if (strlen(text) > SOCKET_MAX)
+	if (strlen(text) > NET_UNIX_MAX)
 		return fail(p, "%s \"%.40s...\" is too long; legal: 1 to %d characters", w->word,
-		    text, SOCKET_MAX);
+		    text, NET_UNIX_MAX);
 	return copy_text(p, w->word, text, strlen(text), host);
 }
 
@@ -1010,29 +1009,34 @@ is_legal(const struct parse *p, const struct word *w)
 	return (w->who & (p->who | p->remote)) != 0;
 }
 
-/* Passes a word on to the remote side, as it was given. */
+/* Each word is given at most once, so there is room for all. */
 static void
-pass_on(struct parse *p, const struct word *w, char *const *word, int arguments)
+add_remote(struct parse *p, char *const *word, int arguments)
 {
 	struct options *o = p->o;
 
-	if (w->local || (w->who & p->remote & ~SSH) == 0)
-		return;
-	/* Each word is given at most once, so there is room for all. */
 	for (int i = 0; i <= arguments; i++) {
 		assert(o->remote_count < OPTIONS_REMOTE_MAX);
 		o->remote_words[o->remote_count++] = word[i];
 	}
 }
 
-/* A word that is only for the remote side is checked, and sets no option here. */
+/* Passes a word on to the remote side, as it was given. */
+static void
+pass_on(struct parse *p, const struct word *w, char *const *word, int arguments)
+{
+	if (!w->local && (w->who & p->remote & ~SSH) != 0)
+		add_remote(p, word, arguments);
+}
+
+/* A word that is for us sets an option; one for the remote side is only checked. */
 static int
-take_word(struct parse *p, const struct word *w, char *const *arguments)
+take_word(struct parse *p, const struct word *w, char *const *arguments, bool for_us)
 {
 	struct options *ours = p->o, others;
 	int result;
 
-	if ((w->who & p->who) != 0)
+	if (for_us)
 		return take(p, w, arguments);
 	others = *ours;
 	p->o = &others;
@@ -1045,20 +1049,9 @@ take_word(struct parse *p, const struct word *w, char *const *arguments)
 static int
 take_end(struct parse *p, const struct word *w, char *const *word, int arguments)
 {
-	struct options *ours = p->o, others;
-	int result;
-
-	if (w == p->here)
-		return take(p, w, word + 1);
-	others = *ours;
-	p->o = &others;
-	result = take(p, w, word + 1);
-	p->o = ours;
-	for (int i = 0; i <= arguments && result == 0; i++) {
-		assert(ours->remote_count < OPTIONS_REMOTE_MAX);
-		ours->remote_words[ours->remote_count++] = word[i];
-	}
-	return result;
+	if (w != p->here)
+		add_remote(p, word, arguments);
+	return take_word(p, w, word + 1, w == p->here);
 }
 
 /* Second pass. */
@@ -1098,7 +1091,7 @@ take_words(struct parse *p, int argc, char *const argv[])
 		if (p->remote != 0 && w->kind == KIND_ADDRESS &&
 		    copy_host(p, w->word, argv[i + 1], p->o->inner) == -1)
 			return -1;
-		if (take_word(p, w, argv + i + 1) == -1)
+		if (take_word(p, w, argv + i + 1, (w->who & p->who) != 0) == -1)
 			return -1;
 	}
 	return 0;

@@ -1056,16 +1056,12 @@ path_step_locked(struct tx *tx, unsigned i, uint64_t now)
 
 	seen.limit = limit_judge(&p->limit, 2 * p->limited > p->looks,
 	    tx->heeds && !p->control.other, p->rtt.least_ns);
-	/* While legs carry less than they could, more of them would seem to help. */
-	if (hurried(tx, now)) {
-		leg_count_again(&p->leg_count, p->bytes, now);
-		return NULL;
-	}
 	seen.loss = p->limit.loss;
 	seen.slow_start = p->limit.slow_start;
 	p->looks = p->limited = 0;
 	p->window = false;
-	if (thin_locked(p, seen.limit, rate)) {
+	/* In a hurry legs carry less than they could, and more of them would seem to help. */
+	if (thin_locked(p, seen.limit, rate) || hurried(tx, now)) {
 		leg_count_again(&p->leg_count, p->bytes, now);
 		return NULL;
 	}

@@ -132,8 +132,9 @@ show(struct leg *leg)
 static void
 tune(struct leg *leg, uint64_t rate, uint64_t queued, uint64_t now)
 {
-	uint64_t timeout_ms, unsent = rate == 0 ? 128u << 10 : rate / 64;
 	bool prompt = leg->tx != NULL && tx_ahead(leg->tx) != 0;
+	uint64_t least = (prompt ? 8u : 16u) << 10, timeout_ms;
+	uint64_t unsent = rate == 0 ? 128u << 10 : rate / (prompt ? 256 : 64);
 	struct net_info info;
 
 	if (leg->tuned_ns != 0 && now - leg->tuned_ns < TUNE_NS)
@@ -156,10 +157,8 @@ tune(struct leg *leg, uint64_t rate, uint64_t queued, uint64_t now)
 	count(leg, &info);
 	if (rate > FAST)
 		unsent = UNBOUNDED;
-	else if (prompt && rate != 0)
-		unsent = rate / 256;
-	if (unsent < (prompt ? 8u : 16u) << 10)
-		unsent = (prompt ? 8u : 16u) << 10;
+	else if (unsent < least)
+		unsent = least;
 	if (unsent > 2 * (uint64_t)leg->out.unsent || unsent < leg->out.unsent / 2) {
 		leg->out.unsent = (unsigned)unsent;
 		net_unsent(leg->fd, leg->out.unsent);

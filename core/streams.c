@@ -119,6 +119,12 @@ streams_remove(struct streams *s, struct stream *st)
 }
 
 bool
+stream_queued(const struct stream *st)
+{
+	return st->turn.next != NULL;
+}
+
+bool
 stream_over(const struct stream *st)
 {
 	return st->last_said && st->last_came;
@@ -178,21 +184,14 @@ streams_accept(struct streams *s, struct stream *new, uint32_t number)
 void
 streams_ready(struct streams *s, struct stream *st)
 {
-	if (st->sendable == 0 || st->ended || st->reset || st->turn.next != NULL)
+	if (st->sendable == 0 || st->ended || st->reset || stream_queued(st))
 		return;
 	list_append(st->deficit >= 0 ? &s->fresh : &s->old, &st->turn);
 }
 
-bool
-stream_queued(const struct stream *st)
-{
-	return st->turn.next != NULL;
-}
-
 void
-streams_idle(struct streams *s, struct stream *st)
+streams_idle(struct stream *st)
 {
-	(void)s;
 	list_remove(&st->turn);
 }
 

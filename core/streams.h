@@ -116,7 +116,7 @@ void streams_ready(struct streams *s, struct stream *st);
 /* It waits for its turn. */
 bool stream_queued(const struct stream *st);
 /* Its source has nothing now. */
-void streams_idle(struct streams *s, struct stream *st);
+void streams_idle(struct stream *st);
 /* Its source has ended. */
 void streams_ended(struct streams *s, struct stream *st);
 /* Its connection failed; the caller drops it.  Later calls do nothing. */

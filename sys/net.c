@@ -731,10 +731,9 @@ net_connect(const struct lookup_address *a)
 int
 net_connected(int fd)
 {
-	socklen_t len;
 	int error;
+	socklen_t len = sizeof(error);
 
-	len = sizeof(error);
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1 ? errno : error;
 }
 

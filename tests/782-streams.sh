@@ -49,9 +49,8 @@ TERMINATE=
 # --- the other way round, both ways, names and UNIX sockets --------------------------
 
 server_of_streams u "$T/socket"
-start l "$V" duplex 0 initiate "$T/accept" terminate localhost "$(cat "$T/s.port")"
-told l 'listening on .*:[0-9][0-9]*$' 20
-start c "$V" duplex 127.0.0.1 "$(port l)" terminate "$T/socket" initiate 127.0.0.1:0
+listen l "initiate $T/accept terminate localhost $(cat "$T/s.port")"
+call c l "terminate $T/socket initiate 127.0.0.1:0"
 accepts c
 # (A UNIX socket knows no reset.)
 connections "$T/accept" down=10 up=10 echo=10 short=10 stuck=3
@@ -109,9 +108,8 @@ done
 TERMINATE=
 
 # An end that has nowhere to connect to.
-start l "$V" duplex 0 initiate 0 2>/dev/null
-told l 'listening on .*:[0-9][0-9]*$' 20
-start c "$V" duplex 127.0.0.1 "$(port l)" initiate 0
+listen l 'initiate 0'
+call c l 'initiate 0'
 accepts c
 "$PY" -IS -c 'import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -127,9 +125,8 @@ parted
 start c "$V" duplex 127.0.0.1 1 initiate "$(cat "$T/s.port")"
 ended c 1
 told c "initiate: cannot listen on .*: Address already in use"
-start l "$V" duplex 0 terminate 127.0.0.1 1
-told l 'listening on .*:[0-9][0-9]*$' 20
-start c "$V" duplex 127.0.0.1 "$(port l)" </dev/null
+listen l 'terminate 127.0.0.1 1'
+call c l '' </dev/null
 ended c 3
 told c 'the roles of the two ends do not fit'
 stop l

@@ -11,8 +11,7 @@
 
 server_of_streams s
 
-start l "$V" duplex 0 terminate 127.0.0.1 "$SERVED" window 1M
-told l 'listening on .*:[0-9][0-9]*$' 20
+listen l "terminate 127.0.0.1 $SERVED window 1M"
 start peer "$PY" -IS "$TESTS/t_peer.py" streams "$(port l)" harm
 ended peer 0 40
 ended l 1
@@ -22,8 +21,7 @@ if memory_is_honest; then
 fi
 
 for kind in type zero stream length nothing credit reserved reason none many; do
-	start l "$V" duplex 0 terminate 127.0.0.1 "$SERVED" window 1M
-	told l 'listening on .*:[0-9][0-9]*$' 20
+	listen l "terminate 127.0.0.1 $SERVED window 1M"
 	start peer "$PY" -IS "$TESTS/t_peer.py" streams "$(port l)" $kind
 	ended peer 0 40
 	ended l 1

@@ -13,8 +13,7 @@
 . "$TESTS/n_streams.sh"
 
 server_of_streams s
-start l "$V" duplex 0 terminate 127.0.0.1 "$SERVED" heartbeat 3
-told l 'listening on .*:[0-9][0-9]*$' 20
+listen l "terminate 127.0.0.1 $SERVED heartbeat 3"
 proxy p l
 start c "$V" duplex 127.0.0.1 "$(port p)" initiate 0 heartbeat 3 legs 4
 accepts c

@@ -17,23 +17,9 @@ export BORG_REPO="ssh://there$T/repository" BORG_RSH="$T/bin/ssh" BORG_BASE_DIR=
 export BORG_PASSPHRASE=secret LC_ALL=C.UTF-8
 mkdir "$T/borg"
 
-# `archive STATUS COMMAND ...`
-archive()
-{
-	_status=$1
-	shift
-	start borg borg "$@" </dev/null >"$T/said"
-	ended borg "$_status" 50
-	none_left_to_ssh
-}
-
-mkdir -p "$T/tree/a b"
-data 15000000 >"$T/tree/big"
-for i in 1 2 3 4 5 6 7 8 9; do
-	data $((i * 10000)) "$i" >"$T/tree/a b/$i"
-done
-ln -s big "$T/tree/link"
-cd "$T"
+ARCHIVER=borg
+# shellcheck source=tests/n_archive.sh
+. "$TESTS/n_archive.sh"
 archive 2 list
 told borg 'does not exist'
 archive 0 init -e repokey

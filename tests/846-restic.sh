@@ -15,23 +15,9 @@ in_place_of_ssh there verbose 1 frame 64k chaos 10:reset
 export RESTIC_REPOSITORY="sftp:there:$T/repository" RESTIC_PASSWORD=secret
 export RESTIC_CACHE_DIR="$T/restic"
 
-# `archive STATUS COMMAND ...`
-archive()
-{
-	_status=$1
-	shift
-	start restic restic "$@" </dev/null >"$T/said"
-	ended restic "$_status" 50
-	none_left_to_ssh
-}
-
-mkdir -p "$T/tree/a b"
-data 15000000 >"$T/tree/big"
-for i in 1 2 3 4 5 6 7 8 9; do
-	data $((i * 10000)) "$i" >"$T/tree/a b/$i"
-done
-ln -s big "$T/tree/link"
-cd "$T"
+ARCHIVER=restic
+# shellcheck source=tests/n_archive.sh
+. "$TESTS/n_archive.sh"
 archive 1 snapshots
 told restic 'unable to open config file'
 archive 0 init

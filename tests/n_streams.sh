@@ -1,5 +1,7 @@
 # shellcheck shell=sh
-# Many connections in one session, for behaviour tests: read in after lib.sh and n_duplex.sh.
+# Many connections in one session, for behaviour tests: read in after lib.sh.
+# shellcheck source=tests/n_duplex.sh
+. "$TESTS/n_duplex.sh"
 
 # `server_of_streams NAME [SOCKET]`: a server of t_streams.py; its port, or the socket, is in $SERVED.
 server_of_streams()
@@ -34,10 +36,8 @@ connections()
 # `joined [WORD ...]`: l has terminate to $SERVED, c, which gets the words, initiate.
 joined()
 {
-	# shellcheck disable=SC2086
-	start l "$V" duplex 0 ${TERMINATE:-terminate 127.0.0.1 $SERVED}
-	told l 'listening on .*:[0-9][0-9]*$' 20
-	start c "$V" duplex 127.0.0.1 "$(port "${VIA:-l}")" initiate 0 "$@"
+	listen l "${TERMINATE:-terminate 127.0.0.1 $SERVED}"
+	call c l "initiate 0 $*"
 	accepts c
 }
 

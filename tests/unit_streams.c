@@ -265,7 +265,7 @@ test_turns(void)
 	streams_ready(&s, &late);
 	CHECK(streams_next(&s, 1000, 1000, &r) == &late && r.type == RECORD_DATA);
 	streams_sent(&s, &late, 50);
-	streams_idle(&s, &late);
+	streams_idle(&late);
 	CHECK(streams_next(&s, 1000, 1000, &r) != &late);
 	streams_ready(&s, &late);
 	CHECK(streams_next(&s, 1000, 1000, &r) == &late);

@@ -12,8 +12,7 @@ need iperf3
 [ "$(ulimit -n)" -ge 5000 ] || ulimit -n 5000 2>/dev/null || skip "needs 5000 descriptors"
 
 server_of_streams s
-start l "$V" duplex 0 terminate 127.0.0.1 "$SERVED" heartbeat 3 window 512M
-told l 'listening on .*:[0-9][0-9]*$' 20
+listen l "terminate 127.0.0.1 $SERVED heartbeat 3 window 512M"
 proxy p l
 start c "$V" duplex 127.0.0.1 "$(port p)" initiate 0 heartbeat 3 legs 8 window 512M
 accepts c
